@@ -1,0 +1,20 @@
+/** Tests run on the TypeScript sources: the `@evt/source` condition makes a build unnecessary. */
+export default {
+  testEnvironment: 'node',
+  testMatch: [
+    '<rootDir>/packages/**/test/**/*.test.ts',
+    '<rootDir>/apps/**/test/**/*.test.ts',
+    '<rootDir>/tooling/**/test/**/*.test.ts',
+  ],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  modulePathIgnorePatterns: ['/dist/'],
+  testEnvironmentOptions: { customExportConditions: ['@evt/source', 'node', 'require', 'default'] },
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+    ],
+  },
+  maxWorkers: '100%',
+}

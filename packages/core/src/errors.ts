@@ -1,0 +1,48 @@
+import type { SchemaIssue } from './standard-schema.ts'
+
+/** Every error code of core with the shape of its details. Capabilities extend it by declaration merging. */
+export interface EvtErrors {
+  EVT_CODEC_DECODE: { readonly contentType: string }
+  EVT_CODEC_ENCODE: { readonly event: string }
+  EVT_CODEC_UNKNOWN: { readonly contentType: string; readonly known: readonly string[] }
+  EVT_ENVELOPE_INVALID: { readonly field: string; readonly reason: string }
+  EVT_NAME_INVALID: { readonly kind: string; readonly name: string }
+  EVT_OPTION_INVALID: { readonly option: string; readonly reason: string }
+  EVT_OPTION_UNKNOWN: { readonly option: string; readonly known: readonly string[] }
+  EVT_PAYLOAD_INVALID: { readonly event: string; readonly issues: readonly SchemaIssue[] }
+  EVT_PAYLOAD_TOO_LARGE: { readonly bytes: number; readonly maxBytes: number }
+  EVT_PAYLOAD_VERSION: { readonly event: string; readonly version: number; readonly known: number }
+}
+export type EvtErrorCode = keyof EvtErrors
+
+/** An error of this library: a stable code, typed details, whether trying again may help, and the cause. */
+export interface EvtError<Code extends EvtErrorCode = EvtErrorCode> extends Error {
+  readonly code: Code
+  readonly details: EvtErrors[Code]
+  readonly retryable: boolean
+}
+
+// A registered symbol, so that two installed copies of core recognise each other's errors.
+const brand = Symbol.for('evt.error')
+
+/** Makes an error with a code of the list. `retryable` defaults to false. */
+export function evtError<Code extends EvtErrorCode>(
+  code: Code,
+  message: string,
+  details: EvtErrors[Code],
+  options: { readonly cause?: unknown; readonly retryable?: boolean | undefined } = {},
+): EvtError<Code> {
+  const error = new Error(message, 'cause' in options ? { cause: options.cause } : undefined)
+  error.name = 'EvtError'
+  Object.defineProperty(error, brand, { value: true })
+  return Object.assign(error, { code, details, retryable: options.retryable ?? false })
+}
+
+/** Narrows to an error of this library, with no codes given to any of them. Works across installed copies. */
+export function isEvtError<Code extends EvtErrorCode = EvtErrorCode>(
+  error: unknown,
+  ...codes: readonly Code[]
+): error is { [C in Code]: EvtError<C> }[Code] {
+  if (typeof error !== 'object' || error === null || !(brand in error)) return false
+  return codes.length === 0 || codes.includes((error as unknown as EvtError).code as Code)
+}

@@ -1,0 +1,28 @@
+/** The checks that need no test runner: types and lint. Each counts as one test. */
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const checks = [
+  { name: 'types', command: ['node_modules/@typescript/native/bin/tsc', '-p', 'tsconfig.json'] },
+  { name: 'types (TypeScript 6)', command: ['node_modules/typescript/bin/tsc6', '-p', 'tsconfig.json'] },
+  { name: 'lint', command: ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings'] },
+]
+
+export function runChecks() {
+  let passed = 0
+  let failed = 0
+  for (const { name, command } of checks) {
+    const run = spawnSync(process.execPath, command, { cwd: root, encoding: 'utf8' })
+    if (run.status === 0) {
+      passed += 1
+      console.log(`ok  ${name}`)
+    } else {
+      failed += 1
+      console.error(`FAILED  ${name}\n${run.stdout}${run.stderr}`)
+    }
+  }
+  return { passed, failed }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = runChecks().failed === 0 ? 0 : 1
