@@ -5,13 +5,18 @@ export interface EvtErrors {
   EVT_CODEC_DECODE: { readonly contentType: string }
   EVT_CODEC_ENCODE: { readonly event: string }
   EVT_CODEC_UNKNOWN: { readonly contentType: string; readonly known: readonly string[] }
+  EVT_CONTEXT_MISSING: { readonly key: string }
   EVT_ENVELOPE_INVALID: { readonly field: string; readonly reason: string }
   EVT_NAME_INVALID: { readonly kind: string; readonly name: string }
   EVT_OPTION_INVALID: { readonly option: string; readonly reason: string }
   EVT_OPTION_UNKNOWN: { readonly option: string; readonly known: readonly string[] }
   EVT_PAYLOAD_INVALID: { readonly event: string; readonly issues: readonly SchemaIssue[] }
   EVT_PAYLOAD_TOO_LARGE: { readonly bytes: number; readonly maxBytes: number }
+  EVT_OUTBOX_NO_TRANSACTION: { readonly outbox: string }
   EVT_PAYLOAD_VERSION: { readonly event: string; readonly version: number; readonly known: number }
+  EVT_TRANSACTION_FOREIGN: { readonly expected: string; readonly actual: string }
+  EVT_TX_CLOSED: { readonly outbox: string }
+  EVT_TX_OUTCOME_UNKNOWN: { readonly outbox: string }
 }
 export type EvtErrorCode = keyof EvtErrors
 

@@ -1,0 +1,28 @@
+import type { ErrorRecord, Headers } from './transport.ts'
+
+/** A message that will not be retried, with everything an operator needs to understand and replay it. */
+export interface DeadLetterEntry {
+  /** Deterministic: the same consumer, topic and position give the same id. */
+  readonly id: string
+  readonly messageId: string | undefined
+  readonly event: string
+  readonly topic: string
+  readonly consumer: string
+  readonly position: string
+  readonly source: string | undefined
+  readonly key: string | undefined
+  readonly contentType: string | undefined
+  readonly headers: Headers
+  readonly payload: Uint8Array
+  readonly reason: string
+  readonly attempts: number
+  readonly history: readonly ErrorRecord[]
+  readonly deadLetteredAt: Date
+}
+
+/** Where the bus keeps dead letters when it has a store for them. */
+export interface DeadLetters {
+  readonly name: string
+  /** Durable when resolved. Idempotent by `id`: a letter that is already there stays as it is. */
+  append(entries: readonly DeadLetterEntry[]): Promise<void>
+}

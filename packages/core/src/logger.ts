@@ -1,0 +1,29 @@
+/** The structural subset of pino's logger that everything here writes to. */
+export interface Logger {
+  debug(fields: object, message?: string): void
+  info(fields: object, message?: string): void
+  warn(fields: object, message?: string): void
+  error(fields: object, message?: string): void
+}
+
+/** Writes nothing. The default of every part except the bus. */
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** Warnings and errors as one JSON line each on standard error: the bus's default, so that no failure is silent. */
+export const consoleLogger: Logger = {
+  debug() {},
+  info() {},
+  warn: (fields, message) => write('warn', fields, message),
+  error: (fields, message) => write('error', fields, message),
+}
+
+function write(level: string, fields: object, message: string | undefined): void {
+  const flat = Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? describe(value) : value]),
+  )
+  console.error(JSON.stringify({ level, ...flat, message }))
+}
+
+function describe(error: Error): object {
+  return { name: error.name, message: error.message.slice(0, 2_048), code: (error as { code?: unknown }).code }
+}
