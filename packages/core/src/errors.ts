@@ -1,4 +1,5 @@
 import type { SchemaIssue } from './standard-schema.ts'
+import type { PublishFailure } from './transport.ts'
 
 /** Every error code of core with the shape of its details. Capabilities extend it by declaration merging. */
 export interface EvtErrors {
@@ -7,14 +8,37 @@ export interface EvtErrors {
   EVT_CODEC_UNKNOWN: { readonly contentType: string; readonly known: readonly string[] }
   EVT_CONTEXT_MISSING: { readonly key: string }
   EVT_ENVELOPE_INVALID: { readonly field: string; readonly reason: string }
+  EVT_BUS_CLOSED: { readonly service: string }
+  EVT_BREAKER_OPEN: { readonly consumer: string }
+  EVT_EVENT_DUPLICATE: { readonly event: string }
+  EVT_EVENT_UNKNOWN: { readonly event: string; readonly consumer: string }
+  EVT_GROUP_SHARED: { readonly group: string; readonly event: string }
+  EVT_HANDLER_RESULT: { readonly consumer: string; readonly result: string }
+  EVT_HANDLER_TIMEOUT: { readonly consumer: string; readonly timeoutMs: number }
+  EVT_LEASE_LOST: { readonly messageId: string }
+  EVT_METADATA_INVALID: { readonly name: string; readonly reason: string }
+  EVT_MIDDLEWARE_NEXT: Readonly<Record<never, never>>
   EVT_NAME_INVALID: { readonly kind: string; readonly name: string }
   EVT_OPTION_INVALID: { readonly option: string; readonly reason: string }
   EVT_OPTION_UNKNOWN: { readonly option: string; readonly known: readonly string[] }
   EVT_PAYLOAD_INVALID: { readonly event: string; readonly issues: readonly SchemaIssue[] }
   EVT_PAYLOAD_TOO_LARGE: { readonly bytes: number; readonly maxBytes: number }
+  EVT_OPTION_UNSUPPORTED: { readonly option: string; readonly transport: string }
   EVT_OUTBOX_NO_TRANSACTION: { readonly outbox: string }
   EVT_PAYLOAD_VERSION: { readonly event: string; readonly version: number; readonly known: number }
+  EVT_PUBLISH_PARTIAL: { readonly failures: readonly PublishFailure[]; readonly ids: readonly string[] }
+  EVT_PUBLISH_REFUSED: { readonly id: string; readonly transport: string }
+  EVT_PUBLISH_UNAVAILABLE: { readonly id: string; readonly transport: string }
+  EVT_PUBLISH_UNKNOWN: { readonly id: string; readonly transport: string }
+  EVT_SHUTDOWN: { readonly consumer: string }
+  EVT_SUBSCRIPTION_MODE: { readonly events: readonly string[] }
   EVT_TRANSACTION_FOREIGN: { readonly expected: string; readonly actual: string }
+  EVT_TRANSACTION_REQUIRED: { readonly event: string }
+  EVT_TRANSACTION_UNSUPPORTED: { readonly service: string }
+  EVT_DEAD_LETTERS_FULL: { readonly maxDeadLetters: number }
+  EVT_TRANSPORT_CLOSED: { readonly transport: string }
+  EVT_TRANSPORT_FULL: { readonly topic: string }
+  EVT_TRANSPORT_UNKNOWN: { readonly transport: string; readonly known: readonly string[] }
   EVT_TX_CLOSED: { readonly outbox: string }
   EVT_TX_OUTCOME_UNKNOWN: { readonly outbox: string }
 }

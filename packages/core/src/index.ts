@@ -1,13 +1,55 @@
+export type {
+  Bus,
+  BusDescription,
+  BusOptions,
+  CloseOptions,
+  RoutedOptions,
+  RunOptions,
+  SingleTransportOptions,
+} from './bus/bus.ts'
+export { createBus } from './bus/create-bus.ts'
+export type { Health } from './bus/health.ts'
+export type { Route } from './bus/router.ts'
 export { type Clock, systemClock, type Timer } from './clock.ts'
 export { type Codec, jsonCodec } from './codec.ts'
+export type { Subscription } from './consumer/running-subscription.ts'
+export type { Setting, SubscribeDefaults } from './consumer/settings.ts'
+export type { SubscriptionStats } from './consumer/stats.ts'
 export { type ContextKey, contextKey } from './context-key.ts'
 export { crashPoint } from './crash-point.ts'
 export type { DeadLetterEntry, DeadLetters } from './dead-letters.ts'
+export type { Delivery, IncomingDelivery } from './delivery.ts'
+export { discard } from './discard.ts'
+export { checkMetadata, type Envelope, readEnvelope, readMetadata, writeHeaders } from './envelope.ts'
 export { type EvtError, type EvtErrorCode, type EvtErrors, evtError, isEvtError } from './errors.ts'
+export {
+  type AnyEvent,
+  type Defined,
+  defineEvent,
+  defineEvents,
+  type EventDefinition,
+  type EventGroup,
+  type EventName,
+  type EventOptions,
+  type InputOf,
+  type ParsedEventDefinition,
+  type PayloadOf,
+} from './event.ts'
 export { consoleLogger, type Logger, silentLogger } from './logger.ts'
+export {
+  type MemoryDeadLetter,
+  type MemoryTransport,
+  type MemoryTransportOptions,
+  memoryTransport,
+} from './memory/memory-transport.ts'
+export type { Message, MessageOptions } from './message.ts'
+export type { Middleware, OutgoingDraft, Slot } from './middleware.ts'
 export { checkName, encodeTopic } from './names.ts'
 export { checkFunction, checkKnown, invalidOption, wholeNumber } from './options.ts'
 export type { Outbox, PartHealth, RelayTarget, StoredMessage, Transactions } from './outbox.ts'
+export { type Outcome, type RetryOptions, reject, retry } from './outcome.ts'
+export type { Published, PublishOptions } from './publish-options.ts'
+export { type Backoff, type RetryDecision, type RetryPolicy, retryDecision } from './retry-policy.ts'
 export {
   type SchemaInput,
   type SchemaIssue,
@@ -15,6 +57,29 @@ export {
   type StandardSchemaV1,
   type,
 } from './standard-schema.ts'
+export {
+  type Batch,
+  type BatchHandler,
+  type BatchResult,
+  type DeliveryOf,
+  type Handler,
+  type HandlerResult,
+  on,
+  onAny,
+  onBatch,
+  onEach,
+  onEverything,
+  type SubscriptionDefinition,
+} from './subscription.ts'
+export type {
+  BatchOptions,
+  BatchSubscribeOptions,
+  BroadcastOptions,
+  CircuitOptions,
+  CommonSubscribeOptions,
+  SubscribeOptions,
+  WorkerOptions,
+} from './subscription-options.ts'
 export type {
   Consumer,
   ConsumerEvents,
@@ -35,4 +100,5 @@ export type {
   TransportSupport,
   TrimReport,
 } from './transport.ts'
+export { type Upcaster, upcast } from './upcast.ts'
 export { uuidv7 } from './uuid.ts'

@@ -8,6 +8,8 @@ export interface Outgoing {
   readonly key: string | undefined
   readonly headers: Headers
   readonly payload: Uint8Array
+  /** The payload itself, for transports that pass it by reference; undefined otherwise. */
+  readonly value?: unknown
 }
 
 /** What became of one message of a batch that was not accepted. `unknown`: it may have been. */
@@ -49,6 +51,8 @@ export interface TransportSupport {
   /** `settled`: publish resolves only when every durable group has settled the message. */
   readonly confirms: 'accepted' | 'settled'
   readonly maxMessageBytes: number
+  /** Whether payloads reach handlers in this process as the same object. */
+  readonly byReference: boolean
   /** Messages one `read` may return beyond the room it was given. */
   readonly readOverrun: number
 }
@@ -129,6 +133,8 @@ export interface TransportDelivery {
   /** Redelivered after an unclean end. */
   readonly suspect: boolean
   readonly leaseMs: number
+  /** The payload itself where the transport passes it by reference. */
+  readonly value?: unknown
   /** The adapter's own handle. */
   readonly receipt: unknown
 }
@@ -144,7 +150,7 @@ export interface ErrorRecord {
 
 export type Settlement = { readonly delivery: TransportDelivery } & (
   | { readonly as: 'ack' }
-  | { readonly as: 'release' }
+  | { readonly as: 'release'; readonly attempt: number }
   | { readonly as: 'started' }
   | { readonly as: 'retry'; readonly attempt: number; readonly afterMs: number }
   | { readonly as: 'deadLetter'; readonly reason: string; readonly history: readonly ErrorRecord[] }

@@ -1,0 +1,312 @@
+import { systemClock } from '../clock.ts'
+import { jsonCodec } from '../codec.ts'
+import type { Subscription } from '../consumer/running-subscription.ts'
+import type { ReceivedDelivery } from '../delivery.ts'
+import { evtError } from '../errors.ts'
+import type { AnyEvent } from '../event.ts'
+import { consoleLogger } from '../logger.ts'
+import { checkName } from '../names.ts'
+import { checkFunction, checkKnown, invalidOption, wholeNumber } from '../options.ts'
+import type { Outbox, RelayTarget } from '../outbox.ts'
+import { type Handler, on, type SubscriptionDefinition } from '../subscription.ts'
+import type { SubscribeOptions } from '../subscription-options.ts'
+import type { Transport } from '../transport.ts'
+import type { Bus, BusOptions, CloseOptions, RoutedOptions, RunOptions, SingleTransportOptions } from './bus.ts'
+import type { BusContext } from './context.ts'
+import { createEncoder } from './encoder.ts'
+import { createEventList } from './event-list.ts'
+import { createGroupList } from './group-list.ts'
+import { combineHealth, partHealth, reasonOf } from './health.ts'
+import { createPublishing } from './publishing.ts'
+import { createRouter, type Route } from './router.ts'
+import { startSubscription } from './start-subscription.ts'
+import { TransportPort } from './transport-port.ts'
+
+const known = [
+  'service',
+  'namespace',
+  'transport',
+  'transports',
+  'routes',
+  'defaultTransport',
+  'outbox',
+  'outsideTransaction',
+  'deadLetters',
+  'use',
+  'codecs',
+  'defaults',
+  'publishTimeoutMs',
+  'maxPayloadBytes',
+  'logger',
+  'onError',
+  'clock',
+  'random',
+]
+const defaultDeadlineMs = 10_000
+const maxFired = 10_000
+
+/** Makes a bus. Nothing connects before its first use. Throws for options that cannot be honoured. */
+export function createBus<Transaction = never>(options: SingleTransportOptions<Transaction>): Bus<Transaction>
+export function createBus<Names extends string, Transaction = never>(
+  options: RoutedOptions<Transaction, Names>,
+): Bus<Transaction>
+export function createBus(options: BusOptions<never>): Bus<never> {
+  checkKnown('createBus', options, known)
+  const service = checkName('service', options.service)
+  const namespace = checkName('namespace', options.namespace ?? 'evt')
+  const clock = options.clock ?? systemClock
+  const logger = options.logger ?? consoleLogger
+  const outbox = options.outbox as Outbox<never> | undefined
+  const publishTimeoutMs = wholeNumber('publishTimeoutMs', options.publishTimeoutMs, { min: 1, default: 10_000 })
+  const maxPayloadBytes = wholeNumber('maxPayloadBytes', options.maxPayloadBytes, {
+    min: 1,
+    default: 16 * 1_024 * 1_024,
+  })
+  const { transports, fallback } = transportsOf(options)
+  const ports = new Map(
+    Object.entries(transports).map(([name, transport]) => [
+      name,
+      new TransportPort({ name, transport, namespace, clock, publishTimeoutMs }),
+    ]),
+  )
+  const router = createRouter(ports, (options.routes ?? []) as readonly Route[], fallback)
+  const events = createEventList()
+  const groups = createGroupList()
+  const middleware = options.use ?? []
+  const subscriptions = new Set<Subscription>()
+  const outsideTransaction = options.outsideTransaction ?? 'publish'
+  if (!['publish', 'store', 'refuse'].includes(outsideTransaction))
+    throw invalidOption('outsideTransaction', "expected 'publish', 'store' or 'refuse'")
+  if (outsideTransaction !== 'publish' && outbox === undefined)
+    throw invalidOption('outsideTransaction', `'${outsideTransaction}' needs an outbox`)
+  let state: 'open' | 'closing' | 'closed' = 'open'
+  let closing: Promise<void> | undefined
+  let firing = 0
+  let fireFailures = 0
+  const fireIdle: (() => void)[] = []
+  const closed = new AbortController()
+
+  const report = (error: unknown, during: string) => {
+    try {
+      if (options.onError === undefined) logger.warn({ service, during, error }, 'failure')
+      else options.onError(error, during)
+    } catch (thrown) {
+      logger.error({ service, error: thrown }, 'onError threw')
+    }
+  }
+  const target: RelayTarget = {
+    clock,
+    logger,
+    supports: (name) => ports.get(name)?.transport.supports,
+    publish: (name, batch) => router.port(name).publisher.publishBatch(batch),
+  }
+  let starting: Promise<void> | undefined
+  const start = () => {
+    starting ??= (async () => {
+      for (const each of middleware) await each.start?.()
+      await Promise.all([...ports.values()].map((port) => port.open()))
+      await outbox?.start(target)
+    })().catch((error) => {
+      starting = undefined
+      throw error
+    })
+    return starting
+  }
+  const startRelay = () => {
+    if (starting === undefined) start().catch((error) => report(error, 'start'))
+  }
+  const publishing = createPublishing({
+    service,
+    encoder: createEncoder(service, clock, maxPayloadBytes),
+    router,
+    events,
+    middleware,
+    outbox,
+    outsideTransaction,
+    onStored: startRelay,
+  })
+  const publishMessages: typeof publishing = (messages, publishOptions, parent, idOf) => {
+    if (state === 'closed') return Promise.reject(busClosed(service))
+    return publishing(messages, publishOptions, parent, idOf)
+  }
+  const context: BusContext = {
+    service,
+    router,
+    clock,
+    random: options.random ?? Math.random,
+    logger,
+    codecs: new Map([jsonCodec, ...(options.codecs ?? [])].map((codec) => [codec.contentType, codec])),
+    middleware,
+    defaults: options.defaults ?? {},
+    deadLetters: options.deadLetters,
+    maxPayloadBytes,
+    events,
+    report,
+    publishMessages: (messages, publishOptions, parent, idOf) =>
+      publishMessages(messages, publishOptions, parent as ReceivedDelivery, idOf),
+  }
+  const subscribeAll = async (definitions: readonly SubscriptionDefinition[]): Promise<readonly Subscription[]> => {
+    if (state !== 'open') throw busClosed(service)
+    const started: Subscription[] = []
+    try {
+      for (const definition of definitions) {
+        if (definition?.['~subscription'] === undefined)
+          throw invalidOption('subscriptions', 'expected what on, onBatch, onAny, onEach or onEverything return')
+        const subscription = await startSubscription(context, groups, definition, (done) => subscriptions.delete(done))
+        subscriptions.add(subscription)
+        started.push(subscription)
+        if (state !== 'open') throw busClosed(service)
+      }
+    } catch (error) {
+      await Promise.allSettled(started.map((subscription) => subscription.close({ deadlineMs: 0 })))
+      throw error
+    }
+    // After the groups exist: a relay that publishes earlier would publish past them.
+    await start()
+    return started
+  }
+  const fired = () => {
+    firing -= 1
+    if (firing === 0) for (const resolve of fireIdle.splice(0)) resolve()
+  }
+  const fail = (error: unknown) => {
+    fireFailures += 1
+    report(error, 'fire')
+  }
+  const within = async (deadlineMs: number, work: Promise<unknown>) => {
+    let timer: { cancel(): void } | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = clock.startTimer(resolve, deadlineMs)
+    })
+    await Promise.race([work, late])
+    timer?.cancel()
+  }
+  const close = async ({ deadlineMs = defaultDeadlineMs }: CloseOptions) => {
+    state = 'closing'
+    const untilMs = clock.monotonicMs() + deadlineMs
+    const leftMs = () => Math.max(0, untilMs - clock.monotonicMs())
+    const errors: unknown[] = []
+    const attempt = async (work: () => Promise<unknown> | undefined) => {
+      try {
+        await work()
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    await Promise.all([...subscriptions].map((subscription) => attempt(() => subscription.close({ deadlineMs }))))
+    for (const port of ports.values()) port.publisher.abandonUnconfirmed()
+    if (firing > 0) await within(leftMs(), new Promise<void>((resolve) => fireIdle.push(resolve)))
+    await within(leftMs(), Promise.all([...ports.values()].map((port) => port.publisher.drained())))
+    for (const port of ports.values()) port.publisher.abandon()
+    await attempt(async () => {
+      await starting?.catch(() => undefined)
+      await outbox?.stop()
+    })
+    state = 'closed'
+    for (const each of [...middleware].reverse()) await attempt(async () => each.stop?.())
+    await Promise.all([...ports.values()].map((port) => attempt(() => port.close())))
+    closed.abort()
+    if (errors.length > 0) throw errors[0]
+  }
+
+  const bus: Bus<never> = {
+    service,
+    async publish(event, payload, publishOptions = {}) {
+      if (event?.['~event'] === undefined) throw invalidOption('event', 'expected what defineEvent returns')
+      return (await publishMessages([event.of(payload)], publishOptions, undefined))[0]!
+    },
+    publishMany: async (messages, publishOptions = {}) => publishMessages(messages, publishOptions, undefined),
+    fire(event, payload, publishOptions = {}) {
+      if (firing >= maxFired) return fail(new Error(`more than ${maxFired} fired messages are waiting`))
+      firing += 1
+      bus.publish(event, payload, publishOptions).catch(fail).finally(fired)
+    },
+    subscribe: (async (first: AnyEvent | SubscriptionDefinition, ...rest: readonly unknown[]) => {
+      if (typeof rest[0] !== 'function') return subscribeAll([first, ...rest] as readonly SubscriptionDefinition[])
+      const definition = on(first as AnyEvent, rest[0] as Handler, rest[1] as SubscribeOptions)
+      return (await subscribeAll([definition]))[0]!
+    }) as Bus<never>['subscribe'],
+    async register(...list) {
+      for (const event of list) events.add(event)
+      await Promise.all(
+        list.flatMap((event) => router.portsOf(event.name).map((port) => port.declare(port.topicOf(event.name)))),
+      )
+    },
+    start,
+    async run(runOptions: RunOptions = {}) {
+      checkKnown('run', runOptions, ['subscriptions', 'signals', 'deadlineMs'])
+      if (runOptions.subscriptions !== undefined) await subscribeAll(runOptions.subscriptions)
+      await start()
+      const signals = runOptions.signals ?? ['SIGINT', 'SIGTERM']
+      await new Promise<void>((resolve) => {
+        for (const signal of signals) process.once(signal, resolve)
+        closed.signal.addEventListener('abort', () => resolve())
+      })
+      await bus.close(runOptions.deadlineMs === undefined ? {} : { deadlineMs: runOptions.deadlineMs })
+    },
+    async health() {
+      const parts = [...ports.values()].map((port) =>
+        partHealth(`transport:${port.name}`, 'unhealthy', reasonOf(port.publisher.failing)),
+      )
+      for (const subscription of subscriptions) parts.push(...subscription.health().parts)
+      if (outbox !== undefined) parts.push(await outbox.health())
+      if (fireFailures > 0) parts.push(partHealth('fire', 'degraded', `${fireFailures} fired messages failed`))
+      if (state !== 'open') parts.push(partHealth('bus', 'unhealthy', `it is ${state}`))
+      return combineHealth(parts)
+    },
+    describe: () => ({
+      service,
+      namespace,
+      transports: [...ports.values()].map((port) => ({
+        name: port.name,
+        kind: port.transport.name,
+        supports: port.transport.supports,
+      })),
+      events: events.all.map((event) => ({
+        name: event.name,
+        version: event.version,
+        description: event.description,
+        transports: router.portsOf(event.name).map((port) => port.name),
+      })),
+      subscriptions: [...subscriptions].map(({ consumer, events: names, state: now, settings }) => ({
+        consumer,
+        events: names,
+        state: now,
+        settings,
+      })),
+      outbox: outbox?.name,
+      deadLetters: options.deadLetters?.name,
+    }),
+    close(closeOptions: CloseOptions = {}) {
+      closing ??= close(closeOptions)
+      return closing
+    },
+    [Symbol.asyncDispose]: () => bus.close(),
+  }
+  return bus
+}
+
+function transportsOf(options: BusOptions<never>): {
+  transports: Readonly<Record<string, Transport>>
+  fallback: string
+} {
+  if (options.transport !== undefined) {
+    if (options.transports !== undefined) throw invalidOption('transports', 'give either transport or transports')
+    checkTransport('transport', options.transport)
+    return { transports: { [options.transport.name]: options.transport }, fallback: options.transport.name }
+  }
+  if (options.transports === undefined)
+    throw invalidOption('transport', 'expected a transport, such as memoryTransport()')
+  for (const [name, transport] of Object.entries(options.transports)) {
+    checkName('transport', name)
+    checkTransport(`transports.${name}`, transport)
+  }
+  return { transports: options.transports, fallback: options.defaultTransport }
+}
+function checkTransport(option: string, transport: Transport): void {
+  if (typeof transport !== 'object' || transport === null) throw invalidOption(option, 'expected a transport')
+  checkFunction(`${option}.publish`, transport.publish)
+}
+function busClosed(service: string): Error {
+  return evtError('EVT_BUS_CLOSED', `The bus "${service}" is closed`, { service })
+}

@@ -1,0 +1,60 @@
+import type { Entry } from '../consumer/entry.ts'
+import type { PumpWork } from '../consumer/pump.ts'
+import { crashPoint } from '../crash-point.ts'
+import type { DeadLetterEntry } from '../dead-letters.ts'
+import type { AnyEvent } from '../event.ts'
+import type { TransportSupport } from '../transport.ts'
+import type { BusContext } from './context.ts'
+import { derivedId, encodePayload } from './encoder.ts'
+
+/** Keeps rejected messages in the bus's store, else leaves them to the transport, else drops them as the option says. */
+export function createDeadLetterer(
+  bus: BusContext,
+  event: AnyEvent,
+  topic: string,
+  consumer: string,
+  support: TransportSupport,
+  onDeadLetter: ((entry: DeadLetterEntry) => void | Promise<void>) | undefined,
+): PumpWork['deadLetter'] {
+  return async (entry, error) => {
+    const letter = letterOf(bus, event, topic, consumer, entry)
+    const fields = { consumer, id: letter.messageId, event: event.name, attempts: letter.attempts, error }
+    const place = bus.deadLetters !== undefined ? 'kept' : support.deadLetters !== 'none' ? 'transport' : 'dropped'
+    if (place === 'kept') {
+      await bus.deadLetters!.append([letter])
+      crashPoint('deadLetter.appended')
+    }
+    bus.logger.warn(
+      fields,
+      place === 'dropped' ? 'message dropped: nobody keeps its dead letters' : 'message dead-lettered',
+    )
+    try {
+      await onDeadLetter?.(letter)
+    } catch (thrown) {
+      bus.report(thrown, `${consumer}: onDeadLetter`)
+    }
+    return place
+  }
+}
+
+function letterOf(bus: BusContext, event: AnyEvent, topic: string, consumer: string, entry: Entry): DeadLetterEntry {
+  const { received } = entry
+  const history = entry.history ?? []
+  return {
+    id: derivedId(consumer, topic, received.position),
+    messageId: received.headers['ce-id'],
+    event: event.name,
+    topic,
+    consumer,
+    position: received.position,
+    source: received.headers['ce-source'],
+    key: received.key,
+    contentType: received.headers['content-type'],
+    headers: received.headers,
+    payload: received.value === undefined ? received.payload : encodePayload(event, received.value),
+    reason: history.at(-1)?.message ?? 'rejected',
+    attempts: entry.attempt,
+    history,
+    deadLetteredAt: new Date(bus.clock.nowMs()),
+  }
+}

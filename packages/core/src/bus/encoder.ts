@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto'
+import type { Clock } from '../clock.ts'
+import type { ReceivedDelivery } from '../delivery.ts'
+import { checkMetadata, checkText, traceHeaders, writeHeaders } from '../envelope.ts'
+import { evtError } from '../errors.ts'
+import type { AnyEvent } from '../event.ts'
+import { invalidOption } from '../options.ts'
+import type { PublishOptions } from '../publish-options.ts'
+import type { Headers, Outgoing } from '../transport.ts'
+import { uuidv7 } from '../uuid.ts'
+
+/** A message whose payload is validated, ready to be encoded for its topics. */
+export interface Draft {
+  readonly event: AnyEvent
+  readonly id: string
+  readonly payload: unknown
+  readonly options: PublishOptions
+  readonly parent: ReceivedDelivery | undefined
+  /** Metadata that publishing middleware added. */
+  added: Record<string, string> | undefined
+}
+
+const maxIdBytes = 512
+const maxKeyBytes = 1_024
+const nothing = new Uint8Array(0)
+
+export interface Encoder {
+  idOf(options: PublishOptions): string
+  /** Encodes once; `rename` the result for further topics. */
+  encode(draft: Draft, topic: string, byReference: boolean): Outgoing
+}
+
+export function createEncoder(service: string, clock: Clock, maxPayloadBytes: number): Encoder {
+  const source = `/${service}`
+  let timeMs = -1
+  let time = ''
+  const now = () => {
+    const nowMs = clock.nowMs()
+    if (nowMs !== timeMs) {
+      timeMs = nowMs
+      time = new Date(nowMs).toISOString()
+    }
+    return time
+  }
+  return {
+    idOf: (options) => (options.id === undefined ? uuidv7(clock.nowMs()) : checkId(options.id)),
+    encode(draft, topic, byReference) {
+      const { event, options, parent } = draft
+      const { codec, keyOf } = event['~event']
+      const key = options.key ?? keyOf?.(draft.payload as never)
+      if (key !== undefined) checkKey(event, key)
+      const headers = writeHeaders(
+        {
+          id: draft.id,
+          type: event.name,
+          source,
+          time: options.time === undefined ? now() : toTime(options.time),
+          contentType: codec.contentType,
+          version: event.version,
+          key,
+          subject: options.subject === undefined ? undefined : checkText('subject', options.subject, maxKeyBytes),
+          correlationId:
+            options.correlationId === undefined
+              ? parent?.correlationId
+              : checkText('correlationId', options.correlationId, maxIdBytes),
+          causationId: parent?.id,
+        },
+        metadataOf(draft),
+        parent === undefined ? undefined : traceOf(parent.received.headers),
+      )
+      const payload = byReference ? nothing : encodePayload(event, draft.payload)
+      if (payload.byteLength > maxPayloadBytes) {
+        const message = `The payload of "${event.name}" has ${payload.byteLength} bytes, at most ${maxPayloadBytes} are allowed`
+        throw evtError('EVT_PAYLOAD_TOO_LARGE', message, { bytes: payload.byteLength, maxBytes: maxPayloadBytes })
+      }
+      return { id: draft.id, topic, key, headers, payload, value: byReference ? draft.payload : undefined }
+    },
+  }
+}
+
+/** An id that is the same for every run of the same delivery, in the form of a UUID version 8. */
+export function derivedId(...parts: readonly string[]): string {
+  // Lengths keep ['a', 'bc'] and ['ab', 'c'] apart.
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(`${part.length}:${part}`)
+  const hex = hash.digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+/** Encodes a payload with its event's codec, or `EVT_CODEC_ENCODE`. */
+export function encodePayload(event: AnyEvent, payload: unknown): Uint8Array {
+  try {
+    return event['~event'].codec.encode(payload)
+  } catch (cause) {
+    const message = `The payload of "${event.name}" cannot be encoded: ${cause instanceof Error ? cause.message : String(cause)}`
+    throw evtError('EVT_CODEC_ENCODE', message, { event: event.name }, { cause })
+  }
+}
+
+function metadataOf(draft: Draft): Headers | undefined {
+  const { metadata } = draft.options
+  if (metadata === undefined && draft.added === undefined) return undefined
+  return checkMetadata({ ...metadata, ...draft.added })
+}
+function traceOf(headers: Headers): Headers | undefined {
+  return traceHeaders.some((name) => headers[name] !== undefined) ? headers : undefined
+}
+function checkId(id: unknown): string {
+  if (id === '') throw invalidOption('id', 'expected text that is not empty')
+  return checkText('id', id, maxIdBytes)
+}
+function checkKey(event: AnyEvent, key: unknown): void {
+  if (typeof key !== 'string' || key === '')
+    throw invalidOption('key', `the key of "${event.name}" must be text that is not empty`)
+  checkText('key', key, maxKeyBytes)
+}
+function toTime(time: unknown): string {
+  if (time instanceof Date && !Number.isNaN(time.getTime())) return time.toISOString()
+  throw invalidOption('time', 'expected a valid Date')
+}

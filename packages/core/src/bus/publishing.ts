@@ -1,0 +1,222 @@
+import { requireValue } from '../context-key.ts'
+import { validate } from '../decode.ts'
+import type { ReceivedDelivery } from '../delivery.ts'
+import { evtError } from '../errors.ts'
+import { isMessage, type Message } from '../message.ts'
+import { compose, inOrder, type Middleware, type OutgoingDraft } from '../middleware.ts'
+import { checkKnown, invalidOption } from '../options.ts'
+import type { Outbox, StoredMessage } from '../outbox.ts'
+import type { Published, PublishOptions } from '../publish-options.ts'
+import type { Outgoing, PublishFailure } from '../transport.ts'
+import type { EventList } from './context.ts'
+import type { Draft, Encoder } from './encoder.ts'
+import type { Router } from './router.ts'
+import type { TransportPort } from './transport-port.ts'
+
+interface PublishingParts {
+  readonly service: string
+  readonly encoder: Encoder
+  readonly router: Router
+  readonly events: EventList
+  readonly middleware: readonly Middleware[]
+  readonly outbox: Outbox<never> | undefined
+  readonly outsideTransaction: 'publish' | 'store' | 'refuse'
+  /** The outbox's relay has something to do from now on. */
+  onStored(): void
+}
+export type PublishMessages = (
+  messages: readonly Message[],
+  options: PublishOptions<unknown>,
+  parent: ReceivedDelivery | undefined,
+  idOf?: (index: number) => string,
+) => Promise<readonly Published[]>
+
+const knownOptions = ['id', 'key', 'subject', 'metadata', 'time', 'correlationId', 'transaction', 'signal']
+type Destination =
+  | { readonly kind: 'transaction'; readonly transaction: unknown }
+  | { readonly kind: 'store' | 'publish' }
+
+/** Validates, runs publishing middleware, encodes once and hands over to the transport or the outbox. */
+export function createPublishing(parts: PublishingParts): PublishMessages {
+  const { encoder, router, events, outbox, service } = parts
+  const around = inOrder(parts.middleware).flatMap((each) =>
+    each.publish === undefined ? [] : [each.publish.bind(each)],
+  )
+
+  const draftOf = (
+    message: Message,
+    options: PublishOptions<unknown>,
+    parent: ReceivedDelivery | undefined,
+    id: string | undefined,
+  ): Draft | Promise<Draft> => {
+    if (!isMessage(message)) throw invalidOption('messages', 'expected messages made by event.of')
+    const { event } = message
+    events.add(event['~event'].discards ?? event)
+    const own = { ...message.options, ...options } as PublishOptions
+    const drafted = (payload: unknown): Draft => ({
+      event,
+      id: own.id === undefined && id !== undefined ? id : encoder.idOf(own),
+      payload,
+      options: own,
+      parent,
+      added: undefined,
+    })
+    const validated = validate(event, event.schema, message.payload)
+    return validated instanceof Promise ? validated.then(drafted) : drafted(validated)
+  }
+  const destination = (draft: Draft, options: PublishOptions<unknown>): Destination => {
+    if (options.transaction !== undefined) {
+      if (outbox === undefined) {
+        const text = `The bus "${service}" has no outbox, so it cannot publish in a transaction`
+        throw evtError('EVT_TRANSACTION_UNSUPPORTED', text, { service })
+      }
+      return { kind: 'transaction', transaction: options.transaction }
+    }
+    const ambient = outbox?.ambient()
+    if (ambient !== undefined) return { kind: 'transaction', transaction: ambient }
+    if (outbox === undefined || parts.outsideTransaction === 'publish') return { kind: 'publish' }
+    if (parts.outsideTransaction === 'store') return { kind: 'store' }
+    const text = `"${draft.event.name}" may be published inside a transaction only`
+    throw evtError('EVT_TRANSACTION_REQUIRED', text, { event: draft.event.name })
+  }
+  const encodeFor = (draft: Draft, ports: readonly TransportPort[], stored: boolean): readonly Outgoing[] => {
+    let encoded: Outgoing | undefined
+    return ports.map((port) => {
+      const topic = port.topicOf(draft.event.name)
+      if (!stored && port.transport.supports.byReference) return encoder.encode(draft, topic, true)
+      encoded ??= encoder.encode(draft, topic, false)
+      return encoded
+    })
+  }
+  const send = async (all: readonly Draft[], options: PublishOptions<unknown>): Promise<readonly Published[]> => {
+    const drafts = all.filter((draft) => draft.event['~event'].discards === undefined)
+    if (drafts.length < all.length) {
+      const sent = new Map(
+        (drafts.length === 0 ? [] : await sendKept(drafts, options)).map((published) => [published.id, published]),
+      )
+      return all.map((draft) => sent.get(draft.id) ?? { id: draft.id, via: 'nowhere' })
+    }
+    return sendKept(drafts, options)
+  }
+  const sendKept = async (
+    drafts: readonly Draft[],
+    options: PublishOptions<unknown>,
+  ): Promise<readonly Published[]> => {
+    const where = destination(drafts[0]!, options)
+    if (where.kind !== 'publish') {
+      const stored: StoredMessage[] = []
+      for (const draft of drafts) {
+        const ports = router.portsOf(draft.event.name)
+        const outgoing = encodeFor(draft, ports, true)
+        for (let index = 0; index < ports.length; index += 1)
+          stored.push({ ...outgoing[index]!, transport: ports[index]!.name })
+      }
+      if (where.kind === 'transaction') await outbox!.append(where.transaction, stored)
+      else await outbox!.store(stored)
+      parts.onStored()
+      return drafts.map((draft) => ({ id: draft.id, via: 'outbox' }))
+    }
+    if (drafts.length === 1) {
+      const draft = drafts[0]!
+      const ports = router.portsOf(draft.event.name)
+      const outgoing = encodeFor(draft, ports, false)
+      if (ports.length === 1) await ports[0]!.publisher.publish(outgoing[0]!)
+      else await Promise.all(ports.map((port, index) => port.publisher.publish(outgoing[index]!)))
+      return [{ id: draft.id, via: 'transport' }]
+    }
+    return sendMany(drafts)
+  }
+  const sendMany = async (drafts: readonly Draft[]): Promise<readonly Published[]> => {
+    // All are encoded before any is sent, so that one that cannot be encoded stops them all.
+    const routed = drafts.map((draft) => {
+      const ports = router.portsOf(draft.event.name)
+      return { ports, outgoing: encodeFor(draft, ports, false) }
+    })
+    const results = await Promise.allSettled(
+      routed.map(({ ports, outgoing }) =>
+        Promise.all(ports.map((port, index) => port.publisher.publish(outgoing[index]!))),
+      ),
+    )
+    const failures: PublishFailure[] = []
+    for (const [index, result] of results.entries()) {
+      if (result.status === 'rejected')
+        failures.push({ index, outcome: outcomeOf(result.reason), error: result.reason })
+    }
+    if (failures.length === 0) return drafts.map((draft) => ({ id: draft.id, via: 'transport' }))
+    const text = `${failures.length} of ${drafts.length} messages were not accepted: ${(failures[0]!.error as Error).message}`
+    const details = { failures, ids: drafts.map((draft) => draft.id) }
+    throw evtError('EVT_PUBLISH_PARTIAL', text, details, { cause: failures[0]!.error, retryable: true })
+  }
+  /** All drafts pass their middleware, then they are sent together, then every `next` resolves. */
+  const sendAround = (drafts: readonly Draft[], options: PublishOptions<unknown>): Promise<readonly Published[]> => {
+    let arrived = 0
+    let published: readonly Published[] = []
+    const sent = deferred<void>()
+    const chain = compose<OutgoingDraft, void>(around, () => {
+      arrived += 1
+      if (arrived === drafts.length) {
+        send(drafts, options).then((result) => {
+          published = result
+          sent.resolve()
+        }, sent.reject)
+      }
+      return sent.promise
+    })
+    return Promise.all(drafts.map((draft) => chain(toOutgoingDraft(draft)))).then(() => published)
+  }
+
+  return async (messages, options, parent, idOf) => {
+    checkKnown('publish', options, knownOptions)
+    options.signal?.throwIfAborted()
+    if (messages.length === 0) return []
+    const drafts: Draft[] = []
+    for (let index = 0; index < messages.length; index += 1) {
+      const draft = draftOf(messages[index]!, options, parent, idOf?.(index))
+      drafts.push(draft instanceof Promise ? await draft : draft)
+    }
+    const sending = around.length === 0 ? send(drafts, options) : sendAround(drafts, options)
+    return options.signal === undefined ? sending : unlessAborted(sending, options.signal)
+  }
+}
+
+function toOutgoingDraft(draft: Draft): OutgoingDraft {
+  return {
+    type: draft.event.name,
+    id: draft.id,
+    payload: draft.payload,
+    metadata(name, value) {
+      draft.added ??= {}
+      draft.added[name] = value
+    },
+    get: (key) => (draft.parent === undefined ? requireValue(undefined, key) : draft.parent.get(key)),
+    find: (key) => draft.parent?.find(key),
+  }
+}
+
+function outcomeOf(error: unknown): PublishFailure['outcome'] {
+  const code = (error as { code?: string }).code
+  if (code === 'EVT_PUBLISH_REFUSED') return 'refused'
+  return code === 'EVT_PUBLISH_UNAVAILABLE' ? 'unavailable' : 'unknown'
+}
+
+function deferred<Value>(): {
+  promise: Promise<Value>
+  resolve: (value: Value) => void
+  reject: (error: unknown) => void
+} {
+  let resolve!: (value: Value) => void
+  let reject!: (error: unknown) => void
+  const promise = new Promise<Value>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, resolve, reject }
+}
+
+function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}

@@ -1,0 +1,227 @@
+import { bothGates, circuitGate, type Gate, openGate, rateLimitGate } from '../consumer/gate.ts'
+import { type Identity, identify } from '../consumer/identity.ts'
+import { createPipeline } from '../consumer/pipeline.ts'
+import { Pump } from '../consumer/pump.ts'
+import { runningSubscription, type Subscription } from '../consumer/running-subscription.ts'
+import { type ConsumerSettings, consumerSettings, explainSettings } from '../consumer/settings.ts'
+import { Slots } from '../consumer/slots.ts'
+import { emptyStats, type SubscriptionStats } from '../consumer/stats.ts'
+import { checkSupport } from '../consumer/support-check.ts'
+import { decodePayload } from '../decode.ts'
+import type { DeliveryScope, ReceivedDelivery } from '../delivery.ts'
+import { evtError } from '../errors.ts'
+import type { AnyEvent } from '../event.ts'
+import { checkKnown, invalidOption, wholeNumber } from '../options.ts'
+import type { SubscriptionDefinition } from '../subscription.ts'
+import type { BatchOptions, SubscribeOptions } from '../subscription-options.ts'
+import type { ConsumerEvents, OrderScope } from '../transport.ts'
+import type { BusContext } from './context.ts'
+import { createDeadLetterer } from './dead-letterer.ts'
+import { derivedId } from './encoder.ts'
+import type { GroupList } from './group-list.ts'
+import type { TransportPort } from './transport-port.ts'
+
+const known = [
+  'concurrency',
+  'prefetch',
+  'prefetchBytes',
+  'leaseMs',
+  'timeoutMs',
+  'holdMs',
+  'retry',
+  'ordered',
+  'maxAgeMs',
+  'latestOnly',
+  'filter',
+  'rateLimit',
+  'circuit',
+  'use',
+  'transport',
+  'deadLetters',
+  'onDeadLetter',
+  'startAt',
+  'mode',
+  'group',
+  'name',
+  'instance',
+  'batch',
+]
+
+/** Starts a definition on a bus: every check that needs no I/O first, then every consumer, or none. */
+export async function startSubscription(
+  bus: BusContext,
+  groups: GroupList,
+  definition: SubscriptionDefinition,
+  onClosed: (subscription: Subscription) => void,
+): Promise<Subscription> {
+  const options: SubscribeOptions & { readonly batch?: BatchOptions | undefined } = definition.options
+  checkKnown('The subscription', options, known)
+  checkMode(options)
+  const work = definition['~subscription']
+  if (definition.events !== 'everything') for (const event of definition.events) bus.events.add(event)
+  const events = definition.events === 'everything' ? bus.events.all : definition.events
+  const names = events.map((event) => event.name)
+  const settings = consumerSettings(options, work.kind === 'batch', bus.defaults, bus.random)
+  const identity = identify(bus.service, options, names.length === 1 ? names[0]! : 'everything')
+  const gate = gateOf(options, bus)
+  const stats = emptyStats()
+  const slots = new Slots(settings.concurrency)
+  const releaseGroups = groups.claim(identity.consumer, 'group' in identity.as ? names : [], work.handler)
+  const started: Pump[] = []
+  try {
+    for (const event of events) {
+      const port =
+        options.transport === undefined ? bus.router.portsOf(event.name)[0]! : bus.router.port(options.transport)
+      started.push(await startPump({ bus, event, port, identity, options, settings, gate, stats, slots, work }))
+    }
+  } catch (error) {
+    releaseGroups()
+    await Promise.allSettled(started.map((pump) => pump.close(0)))
+    throw error
+  }
+  for (const pump of started) pump.start()
+  const subscription = runningSubscription({
+    consumer: identity.consumer,
+    events: names,
+    settings: explainSettings(options, bus.defaults, settings),
+    pumps: started,
+    stats,
+    gate,
+    onClosed() {
+      releaseGroups()
+      onClosed(subscription)
+    },
+  })
+  return subscription
+}
+
+interface PumpParts {
+  readonly bus: BusContext
+  readonly event: AnyEvent
+  readonly port: TransportPort
+  readonly identity: Identity
+  readonly options: SubscribeOptions
+  readonly settings: ConsumerSettings
+  readonly gate: Gate
+  readonly stats: SubscriptionStats
+  readonly slots: Slots
+  readonly work: SubscriptionDefinition['~subscription']
+}
+
+async function startPump(parts: PumpParts): Promise<Pump> {
+  const { bus, event, port, identity, options, settings, gate, stats, slots, work } = parts
+  const { consumer } = identity
+  await port.open()
+  const support = port.transport.supports
+  const ordered: OrderScope =
+    options.ordered ?? (event['~event'].keyOf === undefined || support.ordering.plain === 'none' ? 'none' : 'process')
+  checkSupport(port.name, support, identity, options, ordered, bus.deadLetters !== undefined)
+  const topic = port.topicOf(event.name)
+  const pipeline = createPipeline({
+    consumer,
+    scope: deliveryScope(bus, event, consumer, settings),
+    settings,
+    filter: options.filter,
+    middleware: [...bus.middleware, ...(options.use ?? [])],
+    stats,
+    clock: bus.clock,
+    logger: bus.logger,
+    work,
+  })
+  let pump: Pump | undefined
+  const events: ConsumerEvents = {
+    revoking: async (partitions, deadlineMs) => pump?.drain(partitions, deadlineMs),
+    lost(partitions, cause) {
+      bus.report(cause, 'consume')
+      pump?.lose(partitions)
+    },
+    cut(count, reason) {
+      stats.cut += count ?? 0
+      bus.report(new Error(`${count ?? 'Some'} unread messages of "${topic}" were removed: ${reason}`), 'retention')
+    },
+  }
+  const raw = await port.consume(
+    { topic, consumer, as: identity.as, from: identity.from, ordered, leaseMs: settings.leaseMs },
+    events,
+  )
+  pump = new Pump({
+    consumer: raw,
+    support,
+    settings,
+    gate,
+    slots,
+    clock: bus.clock,
+    stats,
+    work: {
+      consumer,
+      laneOf: (received) => (ordered === 'none' ? undefined : received.key),
+      handle: pipeline.handle,
+      handleBatch: pipeline.handleBatch,
+      deadLetter: createDeadLetterer(bus, event, topic, consumer, support, options.onDeadLetter),
+      report: (error, during) => bus.report(error, `${consumer}: ${during}`),
+    },
+  })
+  return pump
+}
+
+function deliveryScope(bus: BusContext, event: AnyEvent, consumer: string, settings: ConsumerSettings): DeliveryScope {
+  return {
+    consumer,
+    attempts: settings.retry.attempts,
+    logger: bus.logger,
+    decode(envelope, received) {
+      if (envelope.type !== event.name) {
+        const text = `A message of type "${envelope.type.slice(0, 200)}" arrived where "${event.name}" is read`
+        throw evtError('EVT_ENVELOPE_INVALID', text, { field: 'ce-type', reason: `expected ${event.name}` })
+      }
+      if (received.value !== undefined) return received.value
+      const bytes = received.payload.byteLength
+      if (bytes > bus.maxPayloadBytes) {
+        const reason = `${bytes} bytes, at most ${bus.maxPayloadBytes}`
+        throw evtError('EVT_ENVELOPE_INVALID', `The payload is too large: ${reason}`, { field: 'payload', reason })
+      }
+      return decodePayload(event, envelope, received.payload, bus.codecs)
+    },
+    publish: (parent, messages, options) => bus.publishMessages(messages, options, parent),
+    async publishDerived(parent, messages, options) {
+      const source = (parent as ReceivedDelivery).id
+      await bus.publishMessages(messages, options, parent, (index) => derivedId(consumer, source, String(index)))
+    },
+  }
+}
+
+function gateOf(options: SubscribeOptions, bus: BusContext): Gate {
+  let gate = openGate
+  if (options.rateLimit !== undefined) {
+    checkKnown('rateLimit', options.rateLimit, ['perSecond', 'burst'])
+    const { perSecond, burst } = options.rateLimit
+    if (!(typeof perSecond === 'number' && perSecond > 0))
+      throw invalidOption('rateLimit.perSecond', 'expected a number above 0')
+    const size = wholeNumber('rateLimit.burst', burst, { min: 1, default: Math.max(1, Math.ceil(perSecond)) })
+    gate = rateLimitGate(perSecond, size, bus.clock)
+  }
+  if (options.circuit === undefined || options.circuit === false) return gate
+  const circuit = options.circuit === true ? {} : options.circuit
+  checkKnown('circuit', circuit, ['failures', 'successes', 'openMs'])
+  const parsed = {
+    failures: wholeNumber('circuit.failures', circuit.failures, { min: 1, default: 5 }),
+    successes: wholeNumber('circuit.successes', circuit.successes, { min: 1, default: 2 }),
+    openMs: wholeNumber('circuit.openMs', circuit.openMs, { min: 1, default: 30_000 }),
+  }
+  return gate === openGate ? circuitGate(parsed, bus.clock) : bothGates(circuitGate(parsed, bus.clock), gate)
+}
+
+function checkMode(options: SubscribeOptions): void {
+  const { mode } = options as { mode?: unknown }
+  if (mode !== undefined && mode !== 'worker' && mode !== 'broadcast')
+    throw invalidOption('mode', "expected 'worker' or 'broadcast'")
+  if (mode === 'broadcast' && options.group !== undefined) throw invalidOption('group', 'a broadcast has none')
+  if (mode !== 'broadcast' && (options as { name?: unknown }).name !== undefined)
+    throw invalidOption('name', 'only a broadcast has one')
+  if (mode !== 'broadcast' && (options as { instance?: unknown }).instance !== undefined)
+    throw invalidOption('instance', 'only a broadcast has one')
+  const { ordered } = options as { ordered?: unknown }
+  if (ordered !== undefined && !['none', 'process', 'group'].includes(ordered as string)) {
+    throw invalidOption('ordered', "expected 'none', 'process' or 'group'")
+  }
+}

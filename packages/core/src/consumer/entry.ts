@@ -1,0 +1,40 @@
+import type { Timer } from '../clock.ts'
+import type { ReceivedDelivery } from '../delivery.ts'
+import type { ErrorRecord, TransportDelivery } from '../transport.ts'
+
+/** One fetched message from its read to its settlement. */
+export class Entry {
+  readonly received: TransportDelivery
+  readonly bytes: number
+  /** The key whose lane this entry holds or waits in. */
+  readonly lane: string | undefined
+  state: 'waiting' | 'held' | 'running' | 'settling' | 'gone' = 'waiting'
+  attempt: number
+  delivery: ReceivedDelivery | undefined
+  history: ErrorRecord[] | undefined
+  timer: Timer | undefined
+  /** Monotonic: when a held retry is due, or when a running handler times out. */
+  dueMs = 0
+  timedOut = false
+  lost = false
+
+  constructor(received: TransportDelivery, lane: string | undefined) {
+    this.received = received
+    this.attempt = received.attempt
+    this.bytes = received.payload.byteLength
+    this.lane = lane
+  }
+}
+
+/** What happened to an attempt, as kept with the dead letter. */
+export function errorRecord(error: unknown, attempt: number, nowMs: number): ErrorRecord {
+  const isError = error instanceof Error
+  const code = (error as { code?: unknown } | null | undefined)?.code
+  return {
+    attempt,
+    name: isError ? error.name : typeof error,
+    message: (isError ? error.message : String(error)).slice(0, 2_048),
+    code: typeof code === 'string' ? code : undefined,
+    at: new Date(nowMs).toISOString(),
+  }
+}

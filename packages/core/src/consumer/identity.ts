@@ -1,0 +1,27 @@
+import { checkName } from '../names.ts'
+import type { SubscribeOptions } from '../subscription-options.ts'
+import type { ConsumeSpec, StartAt } from '../transport.ts'
+import { uuidv7 } from '../uuid.ts'
+
+/** Who a subscription is towards the broker. */
+export interface Identity {
+  readonly consumer: string
+  readonly as: ConsumeSpec['as']
+  readonly from: StartAt
+}
+
+/** `<service>/<group>` for workers, `<service>/<name>@<instance>` for broadcast: each replica is somebody of its own. */
+export function identify(service: string, options: SubscribeOptions, defaultName: string): Identity {
+  if (options.mode === 'broadcast') {
+    const name = checkName('subscription', options.name ?? defaultName)
+    const durable = options.instance !== undefined
+    const instance = durable ? checkName('instance', options.instance) : uuidv7(Date.now())
+    return {
+      consumer: `${service}/${name}@${instance}`,
+      as: { reader: durable ? 'durable' : 'ephemeral' },
+      from: options.startAt ?? 'latest',
+    }
+  }
+  const group = checkName('group', options.group ?? service)
+  return { consumer: `${service}/${group}`, as: { group: `${service}/${group}` }, from: options.startAt ?? 'earliest' }
+}

@@ -1,0 +1,208 @@
+import type { Clock } from '../clock.ts'
+import { type DeliveryScope, type IncomingDelivery, ReceivedDelivery } from '../delivery.ts'
+import { evtError, isEvtError } from '../errors.ts'
+import type { Logger } from '../logger.ts'
+import { isMessage, type Message } from '../message.ts'
+import { compose, inOrder, type Middleware } from '../middleware.ts'
+import { acknowledged, type Outcome, reject, retry } from '../outcome.ts'
+import type { Batch, BatchHandler, Handler } from '../subscription.ts'
+import type { Entry } from './entry.ts'
+import type { ConsumerSettings } from './settings.ts'
+import type { SubscriptionStats } from './stats.ts'
+
+export interface PipelineParts {
+  readonly consumer: string
+  readonly scope: DeliveryScope
+  readonly settings: ConsumerSettings
+  readonly filter: ((delivery: IncomingDelivery) => boolean) | undefined
+  readonly middleware: readonly Middleware[]
+  readonly stats: SubscriptionStats
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly work:
+    | { readonly kind: 'each'; readonly handler: Handler }
+    | { readonly kind: 'batch'; readonly handler: BatchHandler }
+}
+export interface Pipeline {
+  handle(entry: Entry): Promise<Outcome>
+  handleBatch(entries: readonly Entry[]): Promise<readonly Outcome[]>
+}
+type Terminal = (delivery: ReceivedDelivery) => Promise<Outcome>
+
+const invalid = [
+  'EVT_CODEC_DECODE',
+  'EVT_CODEC_UNKNOWN',
+  'EVT_PAYLOAD_INVALID',
+  'EVT_PAYLOAD_VERSION',
+  'EVT_ENVELOPE_INVALID',
+] as const
+
+/** Composes once what runs around every delivery of a consumer. Nothing thrown inside escapes it. */
+export function createPipeline(parts: PipelineParts): Pipeline {
+  const { settings, stats, clock, scope, filter, work } = parts
+  const around = inOrder(parts.middleware).flatMap((each) =>
+    each.consume === undefined ? [] : [each.consume.bind(each)],
+  )
+  const { decide } = settings.retry
+
+  /** Everything that comes before the handler; an outcome where it need not run. */
+  const prepare = (delivery: ReceivedDelivery): Promise<Outcome | undefined> | Outcome | undefined => {
+    if (settings.maxAgeMs !== undefined && clock.nowMs() - delivery.time.getTime() > settings.maxAgeMs) {
+      stats.expired += 1
+      parts.logger.warn({ consumer: parts.consumer, id: delivery.id }, 'message expired')
+      return acknowledged
+    }
+    const decoded = delivery.decode()
+    return decoded instanceof Promise ? decoded.then(() => choose(delivery)) : choose(delivery)
+  }
+  const choose = (delivery: ReceivedDelivery) => {
+    if (filter === undefined || filter(delivery)) return undefined
+    stats.filtered += 1
+    return acknowledged
+  }
+  const guarded =
+    (terminal: Terminal): Terminal =>
+    async (delivery) => {
+      try {
+        const ready = prepare(delivery)
+        const early = ready instanceof Promise ? await ready : ready
+        if (early !== undefined) return early
+      } catch (thrown) {
+        return fail(thrown, delivery.attempt)
+      }
+      try {
+        return await terminal(delivery)
+      } catch (thrown) {
+        return decide(thrown, delivery.attempt)
+      }
+    }
+  /** For what goes wrong before the handler: a message that cannot be read gets no better by trying again. */
+  const fail = (thrown: unknown, attempt: number): Outcome =>
+    isEvtError(thrown, ...invalid) ? { status: 'reject', error: thrown } : decide(thrown, attempt)
+
+  const each = async (delivery: ReceivedDelivery): Promise<Outcome> => {
+    const returned = (work.handler as Handler)(delivery.payload, delivery)
+    const result: unknown = returned instanceof Promise ? await returned : returned
+    if (result !== undefined) await publishResult(parts, delivery, result)
+    return acknowledged
+  }
+  const run = async (entry: Entry, composed: Terminal): Promise<Outcome> => {
+    try {
+      const delivery = new ReceivedDelivery(scope, entry.received, entry.attempt)
+      entry.delivery = delivery
+      const outcome = await composed(delivery)
+      return checkOutcome(parts.consumer, outcome)
+    } catch (thrown) {
+      return fail(thrown, entry.attempt)
+    }
+  }
+  const single = compose(around as never, guarded(each)) as Terminal
+  return {
+    handle: (entry) => run(entry, single),
+    handleBatch(entries) {
+      const meeting = new BatchMeeting(entries.length, parts)
+      const composed = compose(
+        around as never,
+        guarded((delivery) => meeting.join(delivery)),
+      ) as Terminal
+      return Promise.all(
+        entries.map(async (entry) => {
+          const outcome = await run(entry, composed)
+          // One that ended before it reached the handler is not waited for.
+          meeting.leave(entry.delivery)
+          return outcome
+        }),
+      )
+    },
+  }
+}
+
+/** Where the items of a batch wait for each other behind their middleware; then the handler runs once for those that came. */
+class BatchMeeting {
+  readonly #parts: PipelineParts
+  readonly #arrived = new Map<ReceivedDelivery, (outcome: Outcome) => void>()
+  #expected: number
+  #began = false
+
+  constructor(expected: number, parts: PipelineParts) {
+    this.#expected = expected
+    this.#parts = parts
+  }
+  join(delivery: ReceivedDelivery): Promise<Outcome> {
+    return new Promise((resolve) => {
+      this.#arrived.set(delivery, resolve)
+      this.#beginWhenComplete()
+    })
+  }
+  leave(delivery: ReceivedDelivery | undefined): void {
+    if (delivery !== undefined && this.#arrived.has(delivery)) return
+    this.#expected -= 1
+    this.#beginWhenComplete()
+  }
+  #beginWhenComplete(): void {
+    if (this.#began || this.#arrived.size === 0 || this.#arrived.size < this.#expected) return
+    this.#began = true
+    void this.#run()
+  }
+  async #run(): Promise<void> {
+    const deliveries = [...this.#arrived.keys()]
+    const outcomes = await this.#outcomes(deliveries)
+    let index = 0
+    for (const resolve of this.#arrived.values()) resolve(outcomes[index++]!)
+  }
+  async #outcomes(deliveries: readonly ReceivedDelivery[]): Promise<readonly Outcome[]> {
+    const { work, logger, consumer, settings } = this.#parts
+    const batch: Batch = {
+      deliveries,
+      logger,
+      get signal() {
+        return AbortSignal.any(deliveries.map((delivery) => delivery.signal))
+      },
+    }
+    try {
+      const payloads = deliveries.map((delivery) => delivery.payload)
+      const results = await (work.handler as BatchHandler)(payloads, batch)
+      if (results === undefined) return deliveries.map(() => acknowledged)
+      if (!isSettledList(results, deliveries.length)) throw wrongResult(consumer, results)
+      return results.map((result, index) =>
+        result.status === 'fulfilled' ? acknowledged : settings.retry.decide(result.reason, deliveries[index]!.attempt),
+      )
+    } catch (thrown) {
+      return deliveries.map((delivery) => settings.retry.decide(thrown, delivery.attempt))
+    }
+  }
+}
+
+function isSettledList(results: unknown, length: number): results is readonly PromiseSettledResult<unknown>[] {
+  return (
+    Array.isArray(results) &&
+    results.length === length &&
+    results.every((result) => result?.status === 'fulfilled' || result?.status === 'rejected')
+  )
+}
+
+async function publishResult(parts: PipelineParts, delivery: ReceivedDelivery, result: unknown): Promise<void> {
+  const messages: readonly unknown[] = Array.isArray(result) ? result : [result]
+  if (!messages.every(isMessage)) throw wrongResult(parts.consumer, result)
+  // The outcome is decided already: what a handler brings after its timeout is not published, its rerun brings it again.
+  const { abortReason } = delivery
+  if (abortReason !== undefined) throw abortReason
+  try {
+    await delivery.publishDerived(messages as readonly Message[])
+  } catch (error) {
+    if (isEvtError(error, 'EVT_PUBLISH_REFUSED', 'EVT_PAYLOAD_INVALID', 'EVT_PAYLOAD_TOO_LARGE', 'EVT_CODEC_ENCODE'))
+      reject(error)
+    retry(error, { counted: false })
+  }
+}
+function checkOutcome(consumer: string, outcome: Outcome): Outcome {
+  const status = (outcome as Outcome | undefined)?.status
+  if (status === 'ack' || status === 'retry' || status === 'reject') return outcome
+  throw wrongResult(consumer, outcome)
+}
+
+function wrongResult(consumer: string, result: unknown): Error {
+  const shown = typeof result === 'object' ? Object.prototype.toString.call(result) : String(result).slice(0, 100)
+  const message = `${consumer} returned ${shown}: expected nothing, messages made by event.of, or for a batch one settled result per item`
+  return evtError('EVT_HANDLER_RESULT', message, { consumer, result: shown })
+}

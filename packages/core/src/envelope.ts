@@ -1,0 +1,120 @@
+import { evtError } from './errors.ts'
+import type { Headers } from './transport.ts'
+
+/** What travels beside the payload: CloudEvents 1.0 attributes in binary mode. */
+export interface Envelope {
+  readonly id: string
+  readonly type: string
+  readonly source: string
+  readonly time: string
+  readonly contentType: string
+  readonly version: number
+  readonly key: string | undefined
+  readonly subject: string | undefined
+  readonly correlationId: string | undefined
+  readonly causationId: string | undefined
+}
+export const traceHeaders = ['traceparent', 'tracestate', 'baggage'] as const
+
+const reserved = /^(ce[-_]|evt[-_]|content-type$|traceparent$|tracestate$|baggage$)/i
+const legalName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
+const maxEntries = 64
+const maxMetadataBytes = 16_384
+const schemaPrefix = 'urn:evt:'
+
+/** The headers of a message, with no prototype. Metadata has been checked by `checkMetadata`. */
+export function writeHeaders(envelope: Envelope, metadata: Headers | undefined, trace: Headers | undefined): Headers {
+  const headers: Record<string, string> = Object.create(null)
+  headers['ce-specversion'] = '1.0'
+  headers['ce-id'] = envelope.id
+  headers['ce-source'] = envelope.source
+  headers['ce-type'] = envelope.type
+  headers['ce-time'] = envelope.time
+  headers['ce-dataschema'] = `${schemaPrefix}${envelope.type}:${envelope.version}`
+  headers['content-type'] = envelope.contentType
+  if (envelope.key !== undefined) headers['ce-partitionkey'] = envelope.key
+  if (envelope.subject !== undefined) headers['ce-subject'] = envelope.subject
+  if (envelope.correlationId !== undefined) headers['ce-correlationid'] = envelope.correlationId
+  if (envelope.causationId !== undefined) headers['ce-causationid'] = envelope.causationId
+  for (const name of traceHeaders) if (trace?.[name] !== undefined) headers[name] = trace[name]
+  for (const name in metadata) headers[name] = metadata[name]!
+  return headers
+}
+
+/** Reads what arrived. Throws `EVT_ENVELOPE_INVALID` naming the field; nothing in it is trusted further than its form. */
+export function readEnvelope(headers: Headers): Envelope {
+  return {
+    id: required(headers, 'ce-id', 512),
+    type: required(headers, 'ce-type', 200),
+    source: required(headers, 'ce-source', 512),
+    time: required(headers, 'ce-time', 64),
+    contentType: required(headers, 'content-type', 200),
+    version: readVersion(headers['ce-dataschema']),
+    key: headers['ce-partitionkey'],
+    subject: headers['ce-subject'],
+    correlationId: headers['ce-correlationid'],
+    causationId: headers['ce-causationid'],
+  }
+}
+
+/** The publisher's own entries among the headers, copied into an object without prototype. */
+export function readMetadata(headers: Headers): Headers {
+  const metadata: Record<string, string> = Object.create(null)
+  for (const name in headers) if (!reserved.test(name)) metadata[name] = headers[name]!
+  return metadata
+}
+
+/** Throws `EVT_METADATA_INVALID` for what some transport could not carry or what only the bus may set. */
+export function checkMetadata(metadata: Readonly<Record<string, unknown>>): Headers {
+  const checked: Record<string, string> = Object.create(null)
+  let bytes = 0
+  const names = Object.keys(metadata)
+  if (names.length > maxEntries) throw invalidMetadata('', `at most ${maxEntries} entries`)
+  for (const name of names) {
+    const value = metadata[name]
+    if (!legalName.test(name)) throw invalidMetadata(name, 'letters, digits, ".", "_" and "-", at most 128')
+    if (reserved.test(name)) throw invalidMetadata(name, 'this name is reserved')
+    if (typeof value !== 'string') throw invalidMetadata(name, 'expected a string')
+    checkText(`metadata.${name}`, value, maxMetadataBytes)
+    bytes += name.length + Buffer.byteLength(value)
+    checked[name] = value
+  }
+  if (bytes > maxMetadataBytes) throw invalidMetadata('', `at most ${maxMetadataBytes} bytes together`)
+  return checked
+}
+
+/** Throws `EVT_METADATA_INVALID` unless a value is printable, well-formed text: what every broker's headers carry unchanged. */
+export function checkText(field: string, value: unknown, maxBytes: number): string {
+  if (typeof value !== 'string') throw invalidMetadata(field, 'expected a string')
+  for (let index = 0; index < value.length; index += 1) {
+    const code = value.charCodeAt(index)
+    if (code < 0x20 || code === 0x7f) throw invalidMetadata(field, 'control characters are not allowed')
+  }
+  if (value.length * 3 > maxBytes && Buffer.byteLength(value) > maxBytes)
+    throw invalidMetadata(field, `at most ${maxBytes} bytes`)
+  if (!value.isWellFormed()) throw invalidMetadata(field, 'it holds half of a surrogate pair')
+  return value
+}
+
+function required(headers: Headers, field: string, maxLength: number): string {
+  const value = headers[field]
+  if (typeof value !== 'string' || value === '' || value.length > maxLength) {
+    const reason = value === undefined ? 'it is missing' : `expected 1 to ${maxLength} characters`
+    throw evtError('EVT_ENVELOPE_INVALID', `The message's header "${field}" cannot be used: ${reason}`, {
+      field,
+      reason,
+    })
+  }
+  return value
+}
+
+function readVersion(dataSchema: string | undefined): number {
+  if (dataSchema === undefined || !dataSchema.startsWith(schemaPrefix)) return 1
+  const version = Number(dataSchema.slice(dataSchema.lastIndexOf(':') + 1))
+  return Number.isSafeInteger(version) && version > 0 ? version : 1
+}
+
+function invalidMetadata(name: string, reason: string): Error {
+  const shown = name.slice(0, 128).replace(/[^\x20-\x7e]/g, '?')
+  return evtError('EVT_METADATA_INVALID', `Metadata "${shown}": ${reason}`, { name: shown, reason })
+}

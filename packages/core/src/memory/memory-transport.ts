@@ -1,0 +1,236 @@
+import { type Clock, systemClock } from '../clock.ts'
+import { evtError } from '../errors.ts'
+import { checkKnown, invalidOption, wholeNumber } from '../options.ts'
+import type {
+  Consumer,
+  ConsumeSpec,
+  ErrorRecord,
+  Outgoing,
+  PublishFailure,
+  Settlement,
+  Transport,
+  TransportDelivery,
+  TransportSupport,
+} from '../transport.ts'
+import { MemoryGroup } from './memory-group.ts'
+import type { MemoryMessage } from './memory-message.ts'
+import { MemoryTopic } from './memory-topic.ts'
+
+export interface MemoryTransportOptions {
+  /** What a publish does when a group is full. Default `wait`. */
+  readonly overflow?: 'wait' | 'reject' | 'dropOldest' | 'dropNewest' | undefined
+  /** When a publish resolves: once queued, or once every durable group has settled it. Default `accepted`. */
+  readonly confirm?: 'accepted' | 'settled' | undefined
+  /** Messages a group may hold, and the log keeps for groups to come. Default 10,000. */
+  readonly maxMessages?: number | undefined
+  /** Bytes a group may hold, and the log keeps. Default 64 MiB. */
+  readonly maxBytes?: number | undefined
+  /** Dead letters kept; when full, messages that would join them stay with their consumer. Default 10,000. */
+  readonly maxDeadLetters?: number | undefined
+  /** Hands handlers the very object that was published, neither encoded nor copied. Default false. */
+  readonly byReference?: boolean | undefined
+  readonly clock?: Clock | undefined
+}
+
+/** A dead letter of the memory transport. */
+export interface MemoryDeadLetter {
+  readonly topic: string
+  readonly consumer: string
+  readonly delivery: TransportDelivery
+  readonly reason: string
+  readonly history: readonly ErrorRecord[]
+}
+export interface MemoryTransport extends Transport {
+  deadLetters(): readonly MemoryDeadLetter[]
+  /** Messages that the overflow policy dropped. */
+  readonly dropped: number
+}
+
+const known = ['overflow', 'confirm', 'maxMessages', 'maxBytes', 'maxDeadLetters', 'byReference', 'clock']
+
+/** Messages inside one process: real groups, leases, retries and dead letters, lost with the process. */
+export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTransport {
+  checkKnown('memoryTransport', options, known)
+  const overflow = oneOf('overflow', options.overflow, ['wait', 'reject', 'dropOldest', 'dropNewest'])
+  const confirm = oneOf('confirm', options.confirm, ['accepted', 'settled'])
+  const maxMessages = wholeNumber('maxMessages', options.maxMessages, { min: 1, default: 10_000 })
+  const maxBytes = wholeNumber('maxBytes', options.maxBytes, { min: 1, default: 64 * 1_024 * 1_024 })
+  const maxDeadLetters = wholeNumber('maxDeadLetters', options.maxDeadLetters, { min: 1, default: 10_000 })
+  const clock = options.clock ?? systemClock
+  const topics = new Map<string, MemoryTopic>()
+  const letters: MemoryDeadLetter[] = []
+  let dropped = 0
+  let closed = false
+
+  const topicOf = (name: string) => {
+    let topic = topics.get(name)
+    if (topic === undefined) {
+      topic = new MemoryTopic(name, clock, maxMessages, maxBytes)
+      topics.set(name, topic)
+    }
+    return topic
+  }
+  const accept = async (outgoing: Outgoing): Promise<MemoryMessage | 'dropped' | Error> => {
+    const topic = topicOf(outgoing.topic)
+    const bytes = outgoing.payload.byteLength
+    while (topic.waiting.size > 0 || !topic.hasRoom(bytes)) {
+      if (overflow === 'reject') {
+        return evtError(
+          'EVT_TRANSPORT_FULL',
+          `A group of "${outgoing.topic}" is full`,
+          { topic: outgoing.topic },
+          { retryable: true },
+        )
+      }
+      if (overflow === 'dropNewest') return 'dropped'
+      if (overflow === 'dropOldest') {
+        const made = topic.dropOldest(bytes)
+        if (made === null) return 'dropped'
+        dropped += made
+        break
+      }
+      await new Promise<void>((resolve) => topic.waiting.push(resolve))
+      if (closed) return evtError('EVT_TRANSPORT_CLOSED', 'The memory transport has closed', { transport: 'memory' })
+      if (topic.hasRoom(bytes)) break
+    }
+    const message = topic.add(outgoing)
+    topic.wakePublishers()
+    return message
+  }
+
+  return {
+    name: 'memory',
+    supports: memorySupport(confirm, options.byReference ?? false),
+    get dropped() {
+      return dropped
+    },
+    deadLetters: () => letters,
+    async open() {},
+    async declare(topic) {
+      topicOf(topic.name)
+    },
+    async publish(batch) {
+      const failures: PublishFailure[] = []
+      const settled: Promise<void>[] = []
+      for (let index = 0; index < batch.length; index += 1) {
+        const outgoing = batch[index]!
+        const topic = topics.get(outgoing.topic)
+        const free = topic === undefined || (topic.waiting.size === 0 && topic.hasRoom(outgoing.payload.byteLength))
+        const accepted = free ? topicOf(outgoing.topic).add(outgoing) : await accept(outgoing)
+        if (accepted === 'dropped') dropped += 1
+        else if (accepted instanceof Error) {
+          // What follows would overtake this one.
+          for (let rest = index; rest < batch.length; rest += 1)
+            failures.push({ index: rest, outcome: 'unavailable', error: accepted })
+          break
+        } else if (confirm === 'settled') {
+          const waits = accepted.whenSettled()
+          if (waits !== undefined) settled.push(waits)
+        }
+      }
+      if (settled.length > 0) await Promise.all(settled)
+      return failures
+    },
+    async consume(spec) {
+      const topic = topicOf(spec.topic)
+      const ephemeral = 'reader' in spec.as && spec.as.reader === 'ephemeral'
+      let group = topic.groups.get(spec.consumer)
+      if (group === undefined) {
+        group = new MemoryGroup({
+          name: spec.consumer,
+          durable: !ephemeral,
+          clock,
+          keepDeadLetters: (settlements) => keep(spec, settlements),
+          onFreed: () => topic.wakePublishers(),
+        })
+        topic.replay(group, spec.from)
+        topic.groups.set(spec.consumer, group)
+      }
+      return memoryConsumer(group, spec, () => {
+        if (!ephemeral) return
+        group.close()
+        topic.groups.delete(spec.consumer)
+        topic.wakePublishers()
+      })
+    },
+    async inspect(name) {
+      const nowMs = clock.nowMs()
+      return [...(topics.get(name)?.groups.values() ?? [])].map((group) => group.state(nowMs))
+    },
+    async trim() {
+      return { removed: 0, heldBackBy: null }
+    },
+    async close() {
+      closed = true
+      for (const topic of topics.values()) {
+        for (const group of topic.groups.values()) group.close()
+        for (const wake of topic.waiting.drain()) wake()
+      }
+    },
+  }
+
+  function keep(spec: ConsumeSpec, settlements: readonly (Settlement & { as: 'deadLetter' })[]): void {
+    if (settlements.length === 0) return
+    if (letters.length + settlements.length > maxDeadLetters) {
+      throw evtError('EVT_DEAD_LETTERS_FULL', `The memory transport keeps ${maxDeadLetters} dead letters and is full`, {
+        maxDeadLetters,
+      })
+    }
+    for (const { delivery, reason, history } of settlements) {
+      letters.push({ topic: spec.topic, consumer: spec.consumer, delivery, reason, history })
+    }
+  }
+}
+
+function memoryConsumer(group: MemoryGroup, spec: ConsumeSpec, onClose: () => void): Consumer {
+  const holder = {}
+  const ordered = spec.ordered !== 'none'
+  let closed = false
+  return {
+    async read(room, signal) {
+      while (!signal.aborted && !closed) {
+        const taken = group.take(holder, room, spec.leaseMs, ordered)
+        if (taken.length > 0) return taken
+        await group.whenAvailable(signal)
+      }
+      return []
+    },
+    settle: async (batch) => group.settle(batch),
+    extend: async (held) => group.extend(held, spec.leaseMs),
+    async close() {
+      closed = true
+      group.abandon(holder)
+      onClose()
+    },
+  }
+}
+
+function memorySupport(confirms: 'accepted' | 'settled', byReference: boolean): TransportSupport {
+  return {
+    durability: 'process',
+    groups: true,
+    ordering: { plain: 'group', partitioned: 'none' },
+    lease: 'message',
+    fencing: 'broker',
+    delay: { maxMs: 7 * 86_400_000, precisionMs: 2 },
+    attempts: 'memory',
+    release: 'free',
+    starts: ['earliest', 'latest', 'time', 'position'],
+    deadLetters: 'memory',
+    targeted: true,
+    lag: 'exact',
+    dedupeWindowMs: 0,
+    retention: 'limits',
+    publishOrder: 'prefix',
+    confirms,
+    maxMessageBytes: Number.MAX_SAFE_INTEGER,
+    byReference,
+    readOverrun: 0,
+  }
+}
+
+function oneOf<const Values extends readonly string[]>(option: string, value: unknown, values: Values): Values[number] {
+  if (value === undefined) return values[0]!
+  if (!values.includes(value as string)) throw invalidOption(option, `expected one of ${values.join(', ')}`)
+  return value as Values[number]
+}
