@@ -1,0 +1,26 @@
+/** One promise as a plain function: any test runner can run it. It rejects with an error that names the broken promise. */
+export interface ConformanceCase {
+  readonly name: string
+  run(): Promise<void>
+}
+
+/** Rejects with the promise's own words where it does not hold. */
+export function expectThat(holds: boolean, promise: string): asserts holds {
+  if (!holds) throw new Error(`broken promise: ${promise}`)
+}
+
+/** Waits for a condition; rejects with the promise's words when it has not come true in time. */
+export async function eventually(condition: () => boolean, promise: string, deadlineMs = 5_000): Promise<void> {
+  const endMs = performance.now() + deadlineMs
+  while (!condition()) {
+    if (performance.now() > endMs) throw new Error(`broken promise: ${promise} (not within ${deadlineMs} ms)`)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
+/** How long "nothing more arrives" is watched. */
+export const quietMs = 150
+
+export function quiet(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, quietMs))
+}

@@ -1,0 +1,118 @@
+import type { Bus } from '../bus/bus.ts'
+import { createBus } from '../bus/create-bus.ts'
+import { writeHeaders } from '../envelope.ts'
+import { defineEvent, type EventDefinition } from '../event.ts'
+import { silentLogger } from '../logger.ts'
+import { type } from '../standard-schema.ts'
+import type { Consumer, ConsumerEvents, ConsumeSpec, Outgoing, Transport, TransportDelivery } from '../transport.ts'
+import { uuidv7 } from '../uuid.ts'
+
+/** What an adapter's test hands to the suite. */
+export interface TransportFactory {
+  /** A fresh transport that sees nothing of earlier ones. */
+  create(): Promise<Transport>
+  /** Another client of the same place, as a second process would be; left out where the place is the transport itself. */
+  join?(transport: Transport): Promise<Transport>
+  /** Removes what the transport left behind. */
+  dispose?(transport: Transport): Promise<void>
+}
+
+export interface Numbered {
+  readonly n: number
+  readonly key?: string | undefined
+}
+export const Tick: EventDefinition<'suite.tick', Numbered> = defineEvent('suite.tick', { schema: type<Numbered>() })
+export const Keyed: EventDefinition<'suite.keyed', Numbered> = defineEvent('suite.keyed', {
+  schema: type<Numbered>(),
+  key: (tick) => tick.key ?? 'k',
+})
+export const quickRetry = { attempts: 3, backoff: { minMs: 20, maxMs: 20, jitter: false } } as const
+
+/** Runs work with a fresh bus and closes everything afterwards. */
+export async function withBus(
+  factory: TransportFactory,
+  work: (bus: Bus, transport: Transport) => Promise<void>,
+): Promise<void> {
+  const transport = await factory.create()
+  const bus = createBus({ service: 'suite', transport, logger: silentLogger, onError() {} })
+  try {
+    await work(bus, transport)
+  } finally {
+    await bus.close({ deadlineMs: 2_000 })
+    await factory.dispose?.(transport)
+  }
+}
+
+/** Runs work with an open transport that has one topic. */
+export async function withTransport(
+  factory: TransportFactory,
+  work: (transport: Transport) => Promise<void>,
+): Promise<void> {
+  const transport = await factory.create()
+  try {
+    await transport.open()
+    await transport.declare({ name: topic, partitions: undefined })
+    await work(transport)
+  } finally {
+    await transport.close()
+    await factory.dispose?.(transport)
+  }
+}
+
+export const topic = 'evt.suite.raw'
+const ignored: ConsumerEvents = { revoking: async () => {}, lost() {}, cut() {} }
+
+export function consumeAs(transport: Transport, group: string, spec: Partial<ConsumeSpec> = {}): Promise<Consumer> {
+  return transport.consume(
+    {
+      topic,
+      consumer: `suite/${group}`,
+      as: { group: `suite/${group}` },
+      from: 'earliest',
+      ordered: 'none',
+      leaseMs: 30_000,
+      ...spec,
+    },
+    ignored,
+  )
+}
+
+/** A message of the raw topic. */
+export function outgoing(text: string, key?: string): Outgoing {
+  const id = uuidv7(Date.now())
+  const headers = writeHeaders(
+    {
+      id,
+      type: 'suite.raw',
+      source: '/suite',
+      time: new Date().toISOString(),
+      contentType: 'application/json',
+      version: 1,
+      key,
+      subject: undefined,
+      correlationId: undefined,
+      causationId: undefined,
+    },
+    { note: `ü ${text}` },
+    undefined,
+  )
+  return { id, topic, key, headers, payload: Buffer.from(JSON.stringify(text)) }
+}
+
+export function textOf(delivery: TransportDelivery): string {
+  return JSON.parse(Buffer.from(delivery.payload).toString('utf8')) as string
+}
+
+/** Reads until so many deliveries have come, or the deadline has passed. */
+export async function readSome(consumer: Consumer, count: number, deadlineMs = 5_000): Promise<TransportDelivery[]> {
+  const read: TransportDelivery[] = []
+  const signal = AbortSignal.timeout(deadlineMs)
+  while (read.length < count && !signal.aborted) {
+    read.push(...(await consumer.read({ messages: count - read.length, bytes: 1_000_000 }, signal)))
+  }
+  return read
+}
+
+export function range(count: number): number[] {
+  return Array.from({ length: count }, (_value, index) => index)
+}
