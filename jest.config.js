@@ -1,6 +1,8 @@
 /** Tests run on the TypeScript sources: the `@evt/source` condition makes a build unnecessary. */
 export default {
   testEnvironment: 'node',
+  globalSetup: '<rootDir>/tooling/servers/global-setup.mjs',
+  globalTeardown: '<rootDir>/tooling/servers/global-teardown.mjs',
   testMatch: [
     '<rootDir>/packages/**/test/**/*.test.ts',
     '<rootDir>/apps/**/test/**/*.test.ts',

@@ -1,0 +1,46 @@
+import { withConnection } from './connection.ts'
+import { sqlState } from './errors.ts'
+import type { PgPoolLike, PgQueryable } from './pg-pool.ts'
+
+/** Which database a pool leads to, and the expression that says so. */
+export interface DatabaseScope {
+  readonly value: string
+  readonly expression: string
+}
+
+const oid = `(select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())`
+const exact = `(select system_identifier from pg_catalog.pg_control_system())::text || '/' || ${oid}::text`
+// Some hosted servers keep the control file to themselves; name and oid then stand for the identity.
+const approximate = `'?/' || ${oid}::text || '/' || pg_catalog.current_database()::text`
+const known = new WeakMap<PgPoolLike, DatabaseScope>()
+
+/** The scope of a pool if a connection of it was ever asked. */
+export function knownScope(pool: PgPoolLike): DatabaseScope | undefined {
+  return known.get(pool)
+}
+
+/** Asks one connection of the pool, outside a transaction, once per pool. */
+export async function identify(pool: PgPoolLike, connection: PgQueryable): Promise<DatabaseScope> {
+  const cached = known.get(pool)
+  if (cached !== undefined) return cached
+  let scope: DatabaseScope
+  try {
+    scope = { value: await ask(connection, exact), expression: exact }
+  } catch (error) {
+    const state = sqlState(error)
+    if (state !== '42501' && state !== '42883' && state !== '0A000') throw error
+    scope = { value: await ask(connection, approximate), expression: approximate }
+  }
+  known.set(pool, scope)
+  return scope
+}
+
+/** The scope of a pool, asked on a connection of its own where it is not known yet. */
+export async function scopeOf(pool: PgPoolLike): Promise<DatabaseScope> {
+  return knownScope(pool) ?? (await withConnection(pool, (connection) => identify(pool, connection)))
+}
+
+async function ask(connection: PgQueryable, expression: string): Promise<string> {
+  const { rows } = await connection.query(`select ${expression} as scope`)
+  return (rows as { scope: string }[])[0]!.scope
+}

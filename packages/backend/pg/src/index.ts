@@ -1,0 +1,18 @@
+export { runOutside } from './ambient.ts'
+export { arrayLiteral } from './array-literal.ts'
+export { withConnection } from './connection.ts'
+export { scopeOf } from './database-scope.ts'
+export { isConnectionFailure, sqlState } from './errors.ts'
+export { quotedIdentifier, quotedTable } from './identifier.ts'
+export { type MigrateOptions, migrate } from './migrate.ts'
+export { type Migration, readMigrations } from './migration-files.ts'
+export { type PgOperation, pgFailure } from './pg-failure.ts'
+export type { PgAnswer, PgConnection, PgExecutor, PgPoolLike, PgQueryable } from './pg-pool.ts'
+export { isPgTransaction, type PgQuery, type PgResult, type PgTransaction } from './pg-transaction.ts'
+export {
+  type PgForeignTransaction,
+  type PgTransactions,
+  type PgTransactionsOptions,
+  pgTransactions,
+} from './pg-transactions.ts'
+export { decodeText, encodeText } from './storable-text.ts'

@@ -1,0 +1,26 @@
+import { evtError, isEvtError } from '@evt/core'
+import { isConnectionFailure, sqlState } from './errors.ts'
+
+/** What a statement was for, so that its failure can name the culprit. */
+export interface PgOperation {
+  readonly operation: string
+  /** The table it needs, as people write it. */
+  readonly relation: string
+}
+
+/** Turns an error of a statement of ours into one that names the table or the server; any other error stays as it is. */
+export function pgFailure(error: unknown, { operation, relation }: PgOperation): unknown {
+  if (isEvtError(error)) return error
+  const state = sqlState(error)
+  if (state === '42P01' || state === '3F000' || state === '42703') {
+    const message = `${operation} needs the table ${relation}, which this database does not have in that form: run its migrations`
+    return evtError('EVT_PG_RELATION_MISSING', message, { relation }, { cause: error })
+  }
+  if (state === '42501') {
+    const message = `${operation} is not permitted on the table ${relation}: grant select, insert, update and delete`
+    return evtError('EVT_PG_PERMISSION', message, { relation }, { cause: error })
+  }
+  if (!isConnectionFailure(error)) return error
+  const message = `${operation} cannot reach PostgreSQL: ${error instanceof Error ? error.message : String(error)}`
+  return evtError('EVT_PG_UNAVAILABLE', message, { operation }, { cause: error, retryable: true })
+}

@@ -1,0 +1,32 @@
+export interface PgResult<Row> {
+  readonly rows: Row[]
+  readonly rowCount: number
+}
+export type PgQuery = <Row>(sql: string, values?: readonly unknown[]) => Promise<PgResult<Row>>
+
+/** A transaction under way. Closed by commit and rollback: using it afterwards is `EVT_TX_CLOSED`. */
+export interface PgTransaction {
+  /** Runs one statement. Errors of the server are passed on as they are. */
+  query<Row>(sql: string, values?: readonly unknown[]): Promise<PgResult<Row>>
+  /** The database's identity: system identifier and oid. */
+  readonly scope: string
+  /** Runs right before COMMIT, after all other work. False where somebody else commits: then do it at once. */
+  beforeCommit(hook: (query: PgQuery) => Promise<void>): boolean
+  /** Runs after COMMIT, outside the transaction; must not throw. False where somebody else commits: then it never runs. */
+  afterCommit(hook: () => void): boolean
+  readonly [control]: TransactionControl
+}
+
+// A registered symbol, so that two installed copies of this package recognise each other's transactions.
+export const control: unique symbol = Symbol.for('evt.pg.transaction') as never
+
+/** What nested runs need of a transaction they join. */
+export interface TransactionControl {
+  readonly isOpen: boolean
+  /** Counts a nested run in. The function returned counts it out; a failure dooms the transaction. */
+  enter(): (failure?: { readonly error: unknown }) => void
+}
+
+export function isPgTransaction(value: unknown): value is PgTransaction {
+  return typeof value === 'object' && value !== null && control in value
+}

@@ -1,0 +1,93 @@
+import { checkFunction, checkKnown, evtError, type Transactions } from '@evt/core'
+import { adopt, foreignTransaction } from './adopt.ts'
+import { ambientTransaction, openTransactions, runInside, runOutside } from './ambient.ts'
+import { takeConnection } from './connection.ts'
+import { identify, knownScope, scopeOf } from './database-scope.ts'
+import type { PgExecutor, PgPoolLike, PgQueryable } from './pg-pool.ts'
+import { control, isPgTransaction, type PgTransaction } from './pg-transaction.ts'
+import { runTransaction } from './run-transaction.ts'
+
+export interface PgTransactionsOptions {
+  /** A pg `Pool`, or anything that hands out connections like one. Whoever creates it closes it. */
+  readonly pool: PgPoolLike
+}
+
+/** A transaction that somebody else opened: a pg client after BEGIN, or a function that runs statements in it. */
+export type PgForeignTransaction = PgQueryable | PgExecutor
+
+export interface PgTransactions extends Transactions<PgTransaction> {
+  join<Result>(transaction: PgTransaction | PgForeignTransaction, work: () => Promise<Result>): Promise<Result>
+  /**
+   * The handle of any transaction of this database. Rejects with `EVT_TX_CLOSED`, `EVT_TRANSACTION_FOREIGN` or
+   * `EVT_OUTBOX_NO_TRANSACTION`; the server is asked only about transactions that somebody else opened.
+   */
+  resolve(transaction: unknown): Promise<PgTransaction>
+}
+
+/** Transactions of one PostgreSQL database. */
+export function pgTransactions(options: PgTransactionsOptions): PgTransactions {
+  checkKnown('pgTransactions', options, ['pool'])
+  const { pool } = options
+  checkFunction('pool.connect', pool?.connect)
+
+  const resolve = async (transaction: unknown): Promise<PgTransaction> => {
+    if (!isPgTransaction(transaction)) return (await adopt(transaction, await scopeOf(pool))).handle
+    if (!transaction[control].isOpen) {
+      throw evtError('EVT_TX_CLOSED', 'The transaction has ended', { outbox: 'pg' })
+    }
+    const { value } = knownScope(pool) ?? (await scopeOf(pool))
+    if (transaction.scope !== value) throw foreignTransaction(value, transaction.scope)
+    return transaction
+  }
+
+  return {
+    resolve,
+    ambient: () => ambientTransaction(knownScope(pool)?.value),
+    async run(work) {
+      const open = openTransactions()
+      const scope = knownScope(pool)?.value
+      const outer = open.find((transaction) => transaction.scope === scope)
+      if (outer !== undefined) return runNested(outer, work)
+      const taken = await runOutside(() => takeConnection(pool))
+      let found: string
+      try {
+        found = scope ?? (await identify(pool, taken.connection)).value
+      } catch (error) {
+        taken.release(error instanceof Error ? error : undefined)
+        throw error
+      }
+      const same = open.find((transaction) => transaction.scope === found)
+      if (same === undefined) return runTransaction(taken, found, work)
+      taken.release()
+      return runNested(same, work)
+    },
+    async join(transaction, work) {
+      if (isPgTransaction(transaction)) return runInside(await resolve(transaction), work)
+      const adopted = await adopt(transaction, await scopeOf(pool))
+      try {
+        const result = await runInside(adopted.handle, work)
+        const doom = adopted.seal()
+        if (doom !== undefined) throw doom.error
+        return result
+      } finally {
+        adopted.close()
+      }
+    },
+  }
+}
+
+async function runNested<Result>(
+  transaction: PgTransaction,
+  work: (transaction: PgTransaction) => Promise<Result>,
+): Promise<Result> {
+  const leave = transaction[control].enter()
+  let result: Result
+  try {
+    result = await work(transaction)
+  } catch (error) {
+    leave({ error })
+    throw error
+  }
+  leave()
+  return result
+}

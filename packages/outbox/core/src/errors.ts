@@ -1,0 +1,7 @@
+declare module '@evt/core' {
+  interface EvtErrors {
+    EVT_OUTBOX_NOT_STARTED: { readonly outbox: string }
+  }
+}
+
+export {}

@@ -1,0 +1,1 @@
+export { type PgOutbox, type PgOutboxOptions, pgOutbox } from './pg-outbox.ts'
