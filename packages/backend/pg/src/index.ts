@@ -15,4 +15,5 @@ export {
   type PgTransactionsOptions,
   pgTransactions,
 } from './pg-transactions.ts'
+export { type PgListenPool, type PgWake, type PgWakeOptions, pgWake } from './pg-wake.ts'
 export { decodeText, encodeText } from './storable-text.ts'

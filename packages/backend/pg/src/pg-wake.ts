@@ -2,7 +2,7 @@ import { type Clock, type Logger, silentLogger, systemClock, type Timer } from '
 import { runOutside } from './ambient.ts'
 import { asError } from './connection.ts'
 import { quotedIdentifier } from './identifier.ts'
-import type { PgConnection, PgPoolLike } from './pg-pool.ts'
+import type { PgConnection } from './pg-pool.ts'
 
 /** A pool whose connections can LISTEN: pg's own, connected directly and not through a transaction pooler. */
 export interface PgListenPool {

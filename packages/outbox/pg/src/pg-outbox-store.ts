@@ -70,14 +70,14 @@ export function pgOutboxStore(pool: PgPoolLike, table: string, leadTable: string
         'Reading the outbox',
         `select id::text, transport, topic, message_id, key, headers, payload from ${table}
          where id > $1 and id <= $2 and refused is null
-           and (cardinality($3::text[]) = 0 or key is null or (transport || E'\\n' || key) <> all ($3::text[]))
+           and (cardinality(($3::text)::text[]) = 0 or key is null or (transport || E'\\n' || key) <> all (($3::text)::text[]))
          order by ${table}.id limit $4`,
         [after ?? '0', upTo, arrayLiteral(skipKeys.map(encodeText)), limit],
       )
       return (rows as Row[]).map(toOutboxRow)
     },
     async delete(positions) {
-      await ask('Deleting published rows', `delete from ${table} where id = any ($1::bigint[])`, [
+      await ask('Deleting published rows', `delete from ${table} where id = any (($1::text)::bigint[])`, [
         `{${positions.join(',')}}`,
       ])
     },
@@ -85,7 +85,7 @@ export function pgOutboxStore(pool: PgPoolLike, table: string, leadTable: string
       const { rowCount } = await ask(
         'Putting refused rows aside',
         `update ${table} as row set refused = given.reason
-         from unnest($3::bigint[], $4::text[]) as given (id, reason)
+         from unnest(($3::text)::bigint[], ($4::text)::text[]) as given (id, reason)
          where row.id = given.id and exists (select from ${leadTable} where owner = $1 and token = $2 and expires_at >= statement_timestamp())`,
         [
           ...mine(lease),
@@ -110,8 +110,9 @@ export async function insertRows(table: string, write: Write, messages: readonly
   const column = (value: (message: StoredMessage) => string | null) => arrayLiteral(messages.map(value))
   await write(
     `insert into ${table} (transport, topic, message_id, key, headers, payload)
-     select transport, topic, message_id, key, headers, decode(payload, 'hex')
-     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+     select transport, topic, message_id, key, headers, payload
+     from unnest(($1::text)::text[], ($2::text)::text[], ($3::text)::text[], ($4::text)::text[], ($5::text)::text[],
+       ($6::text)::bytea[])
        with ordinality as given (transport, topic, message_id, key, headers, payload, place) order by place`,
     [
       column((message) => message.transport),
@@ -119,9 +120,7 @@ export async function insertRows(table: string, write: Write, messages: readonly
       column((message) => encodeText(message.id)),
       column((message) => (message.key === undefined ? null : encodeText(message.key))),
       column((message) => encodeText(JSON.stringify(message.headers))),
-      column((message) =>
-        Buffer.from(message.payload.buffer, message.payload.byteOffset, message.payload.byteLength).toString('hex'),
-      ),
+      arrayLiteral(messages.map((message) => message.payload)),
     ],
   )
 }

@@ -1,7 +1,6 @@
 import { checkKnown, type Outbox, type StoredMessage } from '@evt/core'
 import { createRelay, type Relay, type RelayOptions, relayOptionNames } from '@evt/outbox'
 import {
-  type Migration,
   migrate,
   type PgPoolLike,
   type PgTransaction,
@@ -16,7 +15,9 @@ import { insertRows, pgOutboxStore } from './pg-outbox-store.ts'
 export interface PgOutboxOptions {
   /** A pg `Pool`. Whoever creates it closes it. */
   readonly pool: PgPoolLike
-  /** `table` or `schema.table`. Default `evt_outbox`. */
+  /** Default `public`. */
+  readonly schema?: string | undefined
+  /** Default `evt_outbox`; the lead of the relay is kept in `<table>_lead`. */
   readonly table?: string | undefined
   /** `false`: this process writes rows and never publishes them by itself. */
   readonly relay?: false | RelayOptions | undefined
@@ -33,15 +34,14 @@ export interface PgOutbox extends Outbox<PgTransaction>, Omit<PgTransactions, 'a
 
 /** Publishes inside a transaction: messages are buffered and written in one statement right before COMMIT. */
 export function pgOutbox(options: PgOutboxOptions): PgOutbox {
-  checkKnown('pgOutbox', options, ['pool', 'table', 'relay'])
-  const { pool } = options
-  const plain = options.table ?? 'evt_outbox'
-  const table = quotedTable('table', plain)
-  const leadTable = quotedTable('table', `${plain}_lead`)
+  checkKnown('pgOutbox', options, ['pool', 'schema', 'table', 'relay'])
+  const { pool, schema = 'public', table: name = 'evt_outbox' } = options
+  const table = quotedTable(schema, name)
+  const lead = `${name}_lead`
   const relayOptions = options.relay === false ? {} : (options.relay ?? {})
   checkKnown('pgOutbox.relay', relayOptions, relayOptionNames)
   const transactions = pgTransactions({ pool })
-  const store = pgOutboxStore(pool, table, leadTable)
+  const store = pgOutboxStore(pool, table, quotedTable(schema, lead))
   const relay = createRelay(store as never, relayOptions)
   const buffers = new WeakMap<PgTransaction, StoredMessage[]>()
 
@@ -52,7 +52,7 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
     try {
       await insertRows(table, query, messages)
     } catch (error) {
-      throw pgFailure(error, { operation: 'Writing to the outbox', relation: plain })
+      throw pgFailure(error, { operation: 'Writing to the outbox', relation: table })
     }
   }
   const append = async (given: unknown, messages: readonly StoredMessage[]) => {
@@ -85,11 +85,8 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
     relay,
     count: () => store.count(),
     async migrate() {
-      const migrations = await readMigrations(new URL('../migrations/', import.meta.url))
-      const named = migrations.map(
-        (migration): Migration => ({ ...migration, sql: migration.sql.replaceAll('{lead}', leadTable) }),
-      )
-      await migrate({ pool, name: `outbox:${plain}`, migrations: named, table })
+      const migrations = readMigrations(import.meta.url)
+      await migrate({ pool, name: `outbox/${name}`, schema, migrations, identifiers: { table: name, lead } })
     },
   }
 }

@@ -1,0 +1,1 @@
+export { type PgDlqOptions, type PgDlqStore, pgDlqStore } from './pg-dlq-store.ts'

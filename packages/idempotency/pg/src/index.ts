@@ -1,0 +1,1 @@
+export { type PgInbox, type PgInboxOptions, pgInbox } from './pg-inbox.ts'
