@@ -1,0 +1,20 @@
+-- Every line read, with what became of it: its number counts it once.
+create table {schema}.lines (
+  source text not null,
+  number bigint not null,
+  fate text not null check (fate in ('accepted', 'rejected', 'repeated')),
+  reason text,
+  primary key (source, number)
+);
+create table {schema}.orders (
+  id text primary key,
+  payload text not null,
+  accepted_at timestamptz not null default clock_timestamp()
+);
+-- What services did. No key guards it on purpose: work done twice would be counted twice.
+create table {schema}.effects (
+  kind text not null,
+  order_id text not null,
+  happened_at timestamptz not null default clock_timestamp()
+);
+create index on {schema}.effects (order_id);

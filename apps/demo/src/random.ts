@@ -1,0 +1,18 @@
+import { createHash } from 'node:crypto'
+
+/** A repeatable source of numbers in [0, 1): mulberry32, by Tommy Ettinger. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Whether fate strikes here: the same id and purpose always give the same answer. */
+export function strikes(id: string, purpose: string, probability: number): boolean {
+  const digest = createHash('sha256').update(`${purpose}\n${id}`).digest()
+  return digest.readUInt32BE(0) / 2 ** 32 < probability
+}
