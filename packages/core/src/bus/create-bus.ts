@@ -3,7 +3,7 @@ import { jsonCodec } from '../codec.ts'
 import type { Subscription } from '../consumer/running-subscription.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
 import { evtError } from '../errors.ts'
-import type { AnyEvent } from '../event.ts'
+import type { AnyEvent, EventGroup } from '../event.ts'
 import { consoleLogger } from '../logger.ts'
 import { checkName } from '../names.ts'
 import { checkFunction, checkKnown, invalidOption, wholeNumber } from '../options.ts'
@@ -44,6 +44,7 @@ const known = [
 ]
 const defaultDeadlineMs = 10_000
 const maxFired = 10_000
+const maxPartitions = 1_024
 
 /** Makes a bus. Nothing connects before its first use. Throws for options that cannot be honoured. */
 export function createBus<Transaction = never>(options: SingleTransportOptions<Transaction>): Bus<Transaction>
@@ -62,11 +63,19 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     min: 1,
     default: 16 * 1_024 * 1_024,
   })
+  const report = (error: unknown, during: string) => {
+    try {
+      if (options.onError === undefined) logger.warn({ service, during, error }, 'failure')
+      else options.onError(error, during)
+    } catch (thrown) {
+      logger.error({ service, error: thrown }, 'onError threw')
+    }
+  }
   const { transports, fallback } = transportsOf(options)
   const ports = new Map(
     Object.entries(transports).map(([name, transport]) => [
       name,
-      new TransportPort({ name, transport, namespace, clock, publishTimeoutMs }),
+      new TransportPort({ name, transport, namespace, clock, publishTimeoutMs, report }),
     ]),
   )
   const router = createRouter(ports, (options.routes ?? []) as readonly Route[], fallback)
@@ -86,14 +95,6 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   const fireIdle: (() => void)[] = []
   const closed = new AbortController()
 
-  const report = (error: unknown, during: string) => {
-    try {
-      if (options.onError === undefined) logger.warn({ service, during, error }, 'failure')
-      else options.onError(error, during)
-    } catch (thrown) {
-      logger.error({ service, error: thrown }, 'onError threw')
-    }
-  }
   const target: RelayTarget = {
     clock,
     logger,
@@ -226,10 +227,16 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       const definition = on(first as AnyEvent, rest[0] as Handler, rest[1] as SubscribeOptions)
       return (await subscribeAll([definition]))[0]!
     }) as Bus<never>['subscribe'],
-    async register(...list) {
+    async register(given, registerOptions = {}) {
+      checkKnown('register', registerOptions, ['partitions'])
+      const partitions =
+        registerOptions.partitions === undefined
+          ? undefined
+          : wholeNumber('partitions', registerOptions.partitions, { min: 1, max: maxPartitions, default: 1 })
+      const list = eventsIn(given)
       for (const event of list) events.add(event)
       await Promise.all(
-        list.flatMap((event) => router.portsOf(event.name).map((port) => port.declare(port.topicOf(event.name)))),
+        list.flatMap(({ name }) => router.portsOf(name).map((port) => port.declare(port.topicOf(name), partitions))),
       )
     },
     start,
@@ -302,6 +309,11 @@ function transportsOf(options: BusOptions<never>): {
     checkTransport(`transports.${name}`, transport)
   }
   return { transports: options.transports, fallback: options.defaultTransport }
+}
+function eventsIn(given: AnyEvent | readonly AnyEvent[] | EventGroup): readonly AnyEvent[] {
+  if (Array.isArray(given)) return given
+  if (typeof given !== 'object' || given === null) throw invalidOption('events', 'expected what defineEvent returns')
+  return '~event' in given ? [given as AnyEvent] : Object.values(given)
 }
 function checkTransport(option: string, transport: Transport): void {
   if (typeof transport !== 'object' || transport === null) throw invalidOption(option, 'expected a transport')
