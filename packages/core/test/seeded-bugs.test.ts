@@ -100,8 +100,8 @@ const bugs: Record<string, readonly [create: () => Promise<Transport>, caseName:
         void consumer.read({ messages: 10_000, bytes: 1e9 }, new AbortController().signal)
       },
     })),
-    /closed and opened again/,
-    /what was released is delivered later/,
+    /close lets running handlers finish/,
+    /what was given back is delivered/,
   ],
   'dead-letters after the acknowledgement, when it is too late': [
     settleAs((settlement) =>
