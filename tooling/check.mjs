@@ -17,6 +17,10 @@ const checks = [
       '--check',
     ],
   },
+  {
+    name: 'nothing unused',
+    command: ['node_modules/knip/bin/knip.js', '--no-progress', '--include', 'files,exports,duplicates'],
+  },
   { name: 'build', command: ['tooling/turbo.mjs', 'build'] },
   { name: 'publint and attw of every package', command: ['tooling/turbo.mjs', 'pack-check'] },
 ]

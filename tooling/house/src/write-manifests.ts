@@ -23,13 +23,20 @@ const order = [
   'publishConfig',
 ]
 
+const listed = ['scripts', 'dependencies', 'peerDependencies', 'devDependencies']
+
 /** Gives every manifest the fields of the house, in one order. */
 export function writeManifests(root: string): void {
   const rootManifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as RootManifest
   for (const one of readPackages(root)) {
     const fields: Record<string, unknown> = { ...one.manifest, ...sharedFields(one, rootManifest) }
+    for (const name of listed) if (name in fields) fields[name] = sorted(fields[name] as Record<string, string>)
     const names = [...order, ...Object.keys(fields).filter((name) => !order.includes(name))]
-    const sorted = Object.fromEntries(names.flatMap((name) => (name in fields ? [[name, fields[name]]] : [])))
-    writeFileSync(join(one.folder, 'package.json'), `${JSON.stringify(sorted, null, 2)}\n`)
+    const ordered = Object.fromEntries(names.flatMap((name) => (name in fields ? [[name, fields[name]]] : [])))
+    writeFileSync(join(one.folder, 'package.json'), `${JSON.stringify(ordered, null, 2)}\n`)
   }
+}
+
+function sorted(list: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(list).sort(([left], [right]) => (left < right ? -1 : 1)))
 }
