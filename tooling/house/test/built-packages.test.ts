@@ -98,7 +98,11 @@ describe('the quick start of the README', () => {
   test('does what it says, and ends on SIGTERM', async () => {
     const program = installed.write('quick-start.ts', quickStart())
     const loader = join(root, 'tooling/typescript.mjs')
-    const child = spawn(process.execPath, ['--import', loader, program], { cwd: installed.folder })
+    const child = spawn(process.execPath, ['--import', loader, program], {
+      cwd: installed.folder,
+      timeout: 30_000,
+      killSignal: 'SIGKILL',
+    })
     let output = ''
     let stopped = false
     const read = (chunk: Buffer) => {

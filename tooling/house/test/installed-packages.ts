@@ -12,7 +12,7 @@ export interface InstalledPackages {
   readonly folder: string
   /** Every entry of every package: `@evt/core`, `@evt/core/conformance`, … */
   readonly entries: readonly string[]
-  /** Bytes of the tarball of `@evt/core`. */
+  /** The size of the tarball of a package. */
   readonly packedBytes: (name: string) => number
   write(file: string, text: string): string
   remove(): void

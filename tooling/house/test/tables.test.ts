@@ -11,13 +11,15 @@ beforeEach(() => {
 })
 afterEach(() => tree.remove())
 
-test('the capability table says which package there is for every capability and backend', () => {
+test('the capability table says which package there is for every capability and backend, and what there is besides', () => {
   tree.write('packages/saga/core/src/memory-saga-store.ts', '')
   expect(capabilityTable(readPackages(tree.root)).split('\n')).toEqual([
     '| capability | memory      | pg             | redis                  |',
     '| ---------- | ----------- | -------------- | ---------------------- |',
     '| transport  | –           | –              | `@evt/transport-redis` |',
     '| saga       | `@evt/saga` | `@evt/saga-pg` | `@evt/saga-redis`      |',
+    '',
+    'Besides: `@evt/cli`.',
   ])
 })
 

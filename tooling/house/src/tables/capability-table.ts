@@ -4,7 +4,7 @@ import { markdownTable } from './markdown-table.ts'
 
 const none = '–'
 
-/** Which capability exists on which backend: the folders below `packages`, as a table. */
+/** Which capability exists on which backend, and what there is besides: the folders below `packages` as a table. */
 export function capabilityTable(packages: readonly Package[]): string {
   const at = new Map(packages.map((one) => [one.path, one]))
   const adapters = packages.filter((one) => layerOf(one.path) === 'adapter')
@@ -19,7 +19,10 @@ export function capabilityTable(packages: readonly Package[]): string {
     memoryOf(at, family),
     ...backends.map((backend) => nameAt(at, `packages/${family}/${backend}`)),
   ])
-  return markdownTable(['capability', 'memory', ...backends], rows)
+  const table = markdownTable(['capability', 'memory', ...backends], rows)
+  const besides = packages.filter(({ path }) => layerOf(path) === 'surface' || path.startsWith('packages/codec/'))
+  const names = besides.map((one) => `\`${one.manifest.name}\``)
+  return names.length === 0 ? table : `${table}\n\nBesides: ${names.join(', ')}.`
 }
 
 function isOfBackend({ path }: Package): boolean {
