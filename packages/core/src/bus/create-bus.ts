@@ -245,11 +245,17 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       if (runOptions.subscriptions !== undefined) await subscribeAll(runOptions.subscriptions)
       await start()
       const signals = runOptions.signals ?? ['SIGINT', 'SIGTERM']
-      await new Promise<void>((resolve) => {
-        for (const signal of signals) process.once(signal, resolve)
-        closed.signal.addEventListener('abort', () => resolve())
-      })
-      await bus.close(runOptions.deadlineMs === undefined ? {} : { deadlineMs: runOptions.deadlineMs })
+      // The timers of a bus hold no process, and a transport in memory has no connection that does.
+      const hold = setInterval(() => undefined, 2 ** 31 - 1)
+      try {
+        await new Promise<void>((resolve) => {
+          for (const signal of signals) process.once(signal, resolve)
+          closed.signal.addEventListener('abort', () => resolve())
+        })
+        await bus.close(runOptions.deadlineMs === undefined ? {} : { deadlineMs: runOptions.deadlineMs })
+      } finally {
+        clearInterval(hold)
+      }
     },
     async health() {
       const parts = [...ports.values()].map((port) =>

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../clock.ts'
 
 /** A read without a message ends after this long, so that one that never returns is told apart from one that waits. */
-export const readLimitMs = 10_000
+const readLimitMs = 10_000
 const graceMs = 5_000
 
 /** Watches one reader: ends waits that last too long, and tells when a read does not return even then. */
