@@ -31,6 +31,7 @@ export async function startContainer<Options>(
   kind: ServerKind<Options>,
   options: Options,
   engine: ContainerEngine,
+  startLimitMs?: number,
 ): Promise<RunningServer> {
   const hostPort = await freePort()
   const recipe = kind.container(hostPort, options)
@@ -45,7 +46,7 @@ export async function startContainer<Options>(
     hostPort,
   })
   let running = true
-  const ready = () => untilReady(`${kind.name} in a container`, recipe.url, kind.ready)
+  const ready = () => untilReady(`${kind.name} in a container`, recipe.url, kind.ready, { startLimitMs })
   const down = async (how: 'down' | 'kill') => {
     if (running) await container[how]()
     running = false

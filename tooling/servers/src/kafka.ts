@@ -112,7 +112,8 @@ async function ready(url: string): Promise<boolean> {
   const kafka = new Kafka({
     brokers: [new URL(url).host],
     logLevel: logLevel.NOTHING,
-    retry: { retries: 60, initialRetryTime: 50, maxRetryTime: 300 },
+    // Whoever waits tries again; what the client retries on its own outlives its disconnect.
+    retry: { retries: 5, initialRetryTime: 50, maxRetryTime: 300, restartOnFailure: async () => false },
   })
   const topic = `evt-ready-${randomUUID()}`
   const admin = kafka.admin()
@@ -122,11 +123,11 @@ async function ready(url: string): Promise<boolean> {
     await admin.createTopics({ topics: [{ topic }], waitForLeaders: true })
     await consumer.connect()
     await consumer.subscribe({ topic })
-    const joined = new Promise<void>((resolve) => {
+    const joined = new Promise<void>((resolve, reject) => {
       consumer.on('consumer.group_join', () => resolve())
+      consumer.on('consumer.crash', ({ payload }) => reject(payload.error))
     })
-    await consumer.run({ eachMessage: async () => undefined })
-    await joined
+    await Promise.all([consumer.run({ eachMessage: async () => undefined }), joined])
     await consumer.disconnect()
     await admin.deleteGroups([topic])
     await admin.deleteTopics({ topics: [topic] })

@@ -31,8 +31,13 @@ export function onPath(program: string): string | undefined {
  * The folder that `make` once filled for this name. It is filled under another name and then renamed, so a folder that
  * is there is whole; a run that finds another one at work waits for it.
  */
-export async function provisioned(name: string, what: string, make: (folder: string) => Promise<unknown>) {
-  const root = join(homedir(), '.cache', 'evt', 'servers')
+export async function provisioned(
+  name: string,
+  what: string,
+  make: (folder: string) => Promise<unknown>,
+  home: string = homedir(),
+): Promise<string> {
+  const root = join(home, '.cache', 'evt', 'servers')
   const folder = join(root, name)
   if (existsSync(folder)) return folder
   await mkdir(root, { recursive: true })

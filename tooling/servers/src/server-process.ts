@@ -42,7 +42,7 @@ export async function startServerProcess(server: ServerProcess): Promise<Running
   child.on('message', () => {
     running = false
   })
-  const ready = () => untilReady(name, url, server.ready, () => (over ? output : undefined))
+  const ready = () => untilReady(name, url, server.ready, { ended: () => (over ? output : undefined) })
   const down = async (signal: NodeJS.Signals) => {
     if (!running || !child.connected) return
     const ended = new Promise<void>((resolve) => child.once('message', () => resolve()))

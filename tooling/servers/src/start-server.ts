@@ -8,9 +8,10 @@ export async function startServer<Options>(
   options: Options,
   environment: NodeJS.ProcessEnv = process.env,
   engine: ContainerEngine = docker,
+  startLimitMs?: number,
 ): Promise<RunningServer> {
   const forced = containersOnly(environment)
-  if (await engine.answers()) return startContainer(kind, options, engine)
+  if (await engine.answers()) return startContainer(kind, options, engine, startLimitMs)
   if (forced) throw new Error('EVT_SERVERS=docker, but no container engine answers')
   return kind.startHere(options)
 }

@@ -1,14 +1,20 @@
 import { connect } from 'node:net'
 
-const startLimitMs = 90_000
 const betweenMs = 20
 
-/** Waits until `ready` answers true at `url`; `ended` says, with its last words, that there is nothing to wait for. */
+export interface Patience {
+  /** The server's last words, once there is nothing to wait for. */
+  readonly ended?: () => string | undefined
+  /** 90,000 by default. */
+  readonly startLimitMs?: number | undefined
+}
+
+/** Waits until `ready` answers true at `url`. */
 export async function untilReady(
   name: string,
   url: string,
   ready: (url: string) => Promise<boolean>,
-  ended: () => string | undefined = () => undefined,
+  { ended, startLimitMs = 90_000 }: Patience = {},
 ): Promise<void> {
   const endMs = Date.now() + startLimitMs
   let last: unknown
@@ -19,7 +25,7 @@ export async function untilReady(
     } catch (error) {
       last = error
     }
-    const words = ended()
+    const words = ended?.()
     if (words !== undefined) throw new Error(`${name} ended instead of starting: ${words}`)
     if (Date.now() > endMs) throw new Error(`${name} was not ready after ${startLimitMs} ms`, { cause: last })
     await new Promise((resolve) => setTimeout(resolve, betweenMs))
