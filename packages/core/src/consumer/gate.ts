@@ -7,8 +7,8 @@ export interface Gate {
   /** Milliseconds until `permits` may grow by itself. */
   waitMs(): number
   started(): void
-  /** Told of every outcome of a handler, control flow excluded. */
-  finished(succeeded: boolean): void
+  /** Told of the end of everything that started. Control flow and lost leases say nothing of the handler: `neither`. */
+  finished(end: 'succeeded' | 'failed' | 'neither'): void
   readonly reason: string | undefined
 }
 
@@ -48,6 +48,8 @@ export function rateLimitGate(perSecond: number, burst: number, clock: Clock): G
   }
 }
 
+const probePollMs = 100
+
 /** Opens after consecutive failures, then lets one probe go at a time until enough of them succeeded. */
 export function circuitGate(options: { failures: number; successes: number; openMs: number }, clock: Clock): Gate {
   let failures = 0
@@ -64,21 +66,23 @@ export function circuitGate(options: { failures: number; successes: number; open
       if (openedMs === undefined) return Number.POSITIVE_INFINITY
       return leftMs() > 0 || probing ? 0 : 1
     },
-    waitMs: () => Math.max(1, Math.ceil(leftMs())),
+    // The end of a probe is heard of by itself.
+    waitMs: () => Math.max(1, Math.ceil(probing ? probePollMs : leftMs())),
     started() {
       if (openedMs !== undefined) probing = true
     },
-    finished(succeeded) {
+    finished(end) {
       if (openedMs === undefined) {
-        failures = succeeded ? 0 : failures + 1
+        if (end === 'neither') return
+        failures = end === 'succeeded' ? 0 : failures + 1
         if (failures >= options.failures) open()
         return
       }
       // What was running when the circuit opened says nothing about the probe.
       if (!probing) return
       probing = false
-      if (!succeeded) open()
-      else if (++successes >= options.successes) {
+      if (end === 'failed') open()
+      else if (end === 'succeeded' && ++successes >= options.successes) {
         openedMs = undefined
         failures = 0
       }
@@ -98,9 +102,9 @@ export function bothGates(first: Gate, second: Gate): Gate {
       first.started()
       second.started()
     },
-    finished(succeeded) {
-      first.finished(succeeded)
-      second.finished(succeeded)
+    finished(end) {
+      first.finished(end)
+      second.finished(end)
     },
     get reason() {
       return first.reason ?? second.reason
