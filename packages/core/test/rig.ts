@@ -65,7 +65,7 @@ export function makeRig({ memory, bus: options, wrap = (transport) => transport 
     reports,
     async [Symbol.asyncDispose]() {
       const closing = bus.close({ deadlineMs: 0 })
-      await clock.advance(10_000)
+      await clock.advance(60_000)
       await closing
     },
   }
