@@ -261,7 +261,10 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       await start()
       const signals = runOptions.signals ?? ['SIGINT', 'SIGTERM']
       await new Promise<void>((resolve) => {
+        // Neither a signal listener nor a timer of ours keeps the process alive, and a transport may have no socket.
+        const alive = setInterval(() => {}, 2 ** 31 - 1)
         const done = () => {
+          clearInterval(alive)
           for (const signal of signals) process.off(signal, done)
           resolve()
         }
