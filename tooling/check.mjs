@@ -1,4 +1,4 @@
-/** The checks that need no test runner: types and lint. Each counts as one test. */
+/** The checks that need no test runner. Each counts as one test. */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
@@ -7,6 +7,22 @@ const checks = [
   { name: 'types', command: ['node_modules/@typescript/native/bin/tsc', '-p', 'tsconfig.json'] },
   { name: 'types (TypeScript 6)', command: ['node_modules/typescript/bin/tsc6', '-p', 'tsconfig.json'] },
   { name: 'lint', command: ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings'] },
+  {
+    name: 'rules of the house',
+    command: [
+      '--conditions=@evt/source',
+      '--import',
+      './tooling/typescript.mjs',
+      'tooling/house/src/main.ts',
+      '--check',
+    ],
+  },
+  {
+    name: 'nothing unused',
+    command: ['node_modules/knip/bin/knip.js', '--no-progress', '--include', 'files,exports,duplicates'],
+  },
+  { name: 'build', command: ['tooling/turbo.mjs', 'build'] },
+  { name: 'publint and attw of every package', command: ['tooling/turbo.mjs', 'pack-check'] },
 ]
 
 export function runChecks() {

@@ -66,7 +66,7 @@ export async function runDemo(settings: DemoSettings, logger: Logger, signal: Ab
     const transport = duplicatingTransport(memoryTransport({ confirm: 'settled' }))
     const bus = createBus<PgTransaction>({ service: 'orders', transport, outbox, deadLetters, logger })
     cleanUp.push(() => bus.close({ deadlineMs: drainMs }))
-    await bus.register(...allEvents)
+    await bus.register(allEvents)
     const finish = (id: string) => open.finish(id)
     const subscriptions = await bus.subscribe(
       payment(once, finish),

@@ -25,4 +25,6 @@ export interface DeadLetters {
   readonly name: string
   /** Durable when resolved. Idempotent by `id`: a letter that is already there stays as it is. */
   append(entries: readonly DeadLetterEntry[]): Promise<void>
+  /** Those of the keys that have a letter of this consumer and topic. */
+  blockedKeys(consumer: string, topic: string, keys: readonly string[]): Promise<readonly string[]>
 }

@@ -13,6 +13,7 @@ export interface EvtErrors {
   EVT_GROUP_SHARED: { readonly group: string; readonly event: string }
   EVT_HANDLER_RESULT: { readonly consumer: string; readonly result: string }
   EVT_HANDLER_TIMEOUT: { readonly consumer: string; readonly timeoutMs: number }
+  EVT_KEY_BLOCKED: { readonly consumer: string; readonly key: string }
   EVT_LEASE_LOST: { readonly messageId: string }
   EVT_METADATA_INVALID: { readonly name: string; readonly reason: string }
   EVT_MIDDLEWARE_NEXT: Readonly<Record<never, never>>
@@ -24,10 +25,12 @@ export interface EvtErrors {
   EVT_OPTION_UNSUPPORTED: { readonly option: string; readonly transport: string }
   EVT_OUTBOX_NO_TRANSACTION: { readonly outbox: string }
   EVT_PAYLOAD_VERSION: { readonly event: string; readonly version: number; readonly known: number }
+  EVT_POISON: { readonly consumer: string; readonly attempts: number }
   EVT_PUBLISH_PARTIAL: { readonly failures: readonly PublishFailure[]; readonly ids: readonly string[] }
   EVT_PUBLISH_REFUSED: { readonly id: string; readonly transport: string }
   EVT_PUBLISH_UNAVAILABLE: { readonly id: string; readonly transport: string }
   EVT_PUBLISH_UNKNOWN: { readonly id: string; readonly transport: string }
+  EVT_READ_STUCK: { readonly consumer: string; readonly waitMs: number }
   EVT_SHUTDOWN: { readonly consumer: string }
   EVT_SUBSCRIPTION_MODE: { readonly events: readonly string[] }
   EVT_TRANSACTION_FOREIGN: { readonly expected: string; readonly actual: string }
@@ -36,6 +39,11 @@ export interface EvtErrors {
   EVT_DEAD_LETTERS_FULL: { readonly maxDeadLetters: number }
   EVT_TRANSPORT_CLOSED: { readonly transport: string }
   EVT_TRANSPORT_FULL: { readonly topic: string }
+  EVT_TRANSPORT_PARTITIONS: {
+    readonly topic: string
+    readonly wanted: number | undefined
+    readonly actual: number | undefined
+  }
   EVT_TRANSPORT_UNKNOWN: { readonly transport: string; readonly known: readonly string[] }
   EVT_TX_CLOSED: { readonly outbox: string }
   EVT_TX_OUTCOME_UNKNOWN: { readonly outbox: string }

@@ -3,6 +3,7 @@ export type {
   BusDescription,
   BusOptions,
   CloseOptions,
+  RegisterOptions,
   RoutedOptions,
   RunOptions,
   SingleTransportOptions,
@@ -12,6 +13,7 @@ export type { Health } from './bus/health.ts'
 export type { Route } from './bus/router.ts'
 export { type Clock, systemClock, type Timer } from './clock.ts'
 export { type Codec, jsonCodec } from './codec.ts'
+export { type Circuit, type CircuitOptions, circuitBreaker } from './consumer/circuit.ts'
 export type { Subscription } from './consumer/running-subscription.ts'
 export type { Setting, SubscribeDefaults } from './consumer/settings.ts'
 export type { SubscriptionStats } from './consumer/stats.ts'
@@ -37,7 +39,6 @@ export {
 } from './event.ts'
 export { consoleLogger, type Logger, silentLogger } from './logger.ts'
 export {
-  type MemoryDeadLetter,
   type MemoryTransport,
   type MemoryTransportOptions,
   memoryTransport,
@@ -48,7 +49,9 @@ export { checkName, encodeTopic } from './names.ts'
 export { checkFunction, checkKnown, invalidOption, wholeNumber } from './options.ts'
 export type { Outbox, PartHealth, RelayTarget, StoredMessage, Transactions } from './outbox.ts'
 export { type Outcome, type RetryOptions, reject, retry } from './outcome.ts'
+export { partitionOf } from './partition.ts'
 export type { Published, PublishOptions } from './publish-options.ts'
+export { type PushSource, type PushSourceOptions, pushSource } from './push-source.ts'
 export { type Backoff, type RetryDecision, type RetryPolicy, retryDecision } from './retry-policy.ts'
 export {
   type SchemaInput,
@@ -75,7 +78,6 @@ export type {
   BatchOptions,
   BatchSubscribeOptions,
   BroadcastOptions,
-  CircuitOptions,
   CommonSubscribeOptions,
   SubscribeOptions,
   WorkerOptions,
@@ -85,6 +87,7 @@ export type {
   ConsumerEvents,
   ConsumerState,
   ConsumeSpec,
+  DeadLetterPage,
   ErrorRecord,
   Headers,
   OrderScope,
@@ -96,6 +99,7 @@ export type {
   StartAt,
   Topic,
   Transport,
+  TransportDeadLetter,
   TransportDelivery,
   TransportSupport,
   TrimReport,

@@ -5,7 +5,7 @@ import { checkFunction, invalidOption } from './options.ts'
 import type { Outcome } from './outcome.ts'
 
 /** Where a middleware stands, outermost first. Built-in ones name their slot; everybody else's are `user`. */
-export const slots = ['trace', 'monitor', 'poison', 'idempotency', 'user'] as const
+const slots = ['trace', 'monitor', 'poison', 'idempotency', 'user'] as const
 export type Slot = (typeof slots)[number]
 
 /** A message about to be published, before it is encoded. */

@@ -1,3 +1,4 @@
+import type { Circuit, CircuitOptions } from './consumer/circuit.ts'
 import type { DeadLetterEntry } from './dead-letters.ts'
 import type { IncomingDelivery } from './delivery.ts'
 import type { Middleware } from './middleware.ts'
@@ -28,23 +29,25 @@ export interface CommonSubscribeOptions {
   readonly filter?: ((delivery: IncomingDelivery) => boolean) | undefined
   /** At most so many handler starts a second in this process. */
   readonly rateLimit?: { readonly perSecond: number; readonly burst?: number | undefined } | undefined
-  /** Stops fetching after consecutive failures. Default off; `true` takes 5 failures, 2 successes, 30,000 ms. */
-  readonly circuit?: CircuitOptions | boolean | undefined
+  /**
+   * Stops fetching after consecutive failures. Default off; `true` takes 5 failures, 2 successes, 30,000 ms. What
+   * `circuitBreaker` returns is shared by the subscriptions that are given it.
+   */
+  readonly circuit?: CircuitOptions | Circuit | boolean | undefined
   readonly use?: readonly Middleware[] | undefined
   /** The transport to read from, by its name on the bus. Default: the event's first route. */
   readonly transport?: string | undefined
   /** `drop` acknowledges what would be dead-lettered, counted and reported, where neither transport nor bus can keep it. */
   readonly deadLetters?: 'keep' | 'drop' | undefined
+  /**
+   * Whether a key goes on after one of its messages was dead-lettered, or its later messages join it in order until that
+   * letter is gone. `blockKey` asks the bus's dead-letter store about every message with a key. Default `continue`.
+   */
+  readonly afterDeadLetter?: 'continue' | 'blockKey' | undefined
   readonly onDeadLetter?: ((entry: DeadLetterEntry) => void | Promise<void>) | undefined
   /** Where a durable group, or a broadcast, begins that does not exist yet. Default: groups `earliest`, broadcast `latest`. */
   readonly startAt?: StartAt | undefined
 }
-export interface CircuitOptions {
-  readonly failures?: number | undefined
-  readonly successes?: number | undefined
-  readonly openMs?: number | undefined
-}
-
 /** One of the workers that share a group gets each message. */
 export type WorkerOptions = CommonSubscribeOptions & {
   readonly name?: undefined

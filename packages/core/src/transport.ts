@@ -25,6 +25,7 @@ export type OrderScope = 'none' | 'process' | 'group'
 /** A place where the messages of one event are kept. */
 export interface Topic {
   readonly name: string
+  /** Messages of one key share a partition, and a partition has one owner per group at a time. Undefined: a plain topic. */
   readonly partitions: number | undefined
 }
 
@@ -67,8 +68,11 @@ export interface Transport {
   readonly supports: TransportSupport
   /** Connects and probes the server. Called once; a rejection may be followed by another call. */
   open(): Promise<void>
-  /** Creates or verifies a topic. A difference is an error that names it, never an overwrite. */
-  declare(topic: Topic): Promise<void>
+  /**
+   * Creates or verifies a topic and answers how it is. Partitions are fixed by whoever declares the topic first: another
+   * number is `EVT_TRANSPORT_PARTITIONS`, undefined takes what is there. A difference is an error, never an overwrite.
+   */
+  declare(topic: Topic): Promise<Topic>
   /** Accepts messages of any topics in order. Empty: all accepted. A rejection means the outcome of all is unknown. */
   publish(batch: readonly Outgoing[]): Promise<readonly PublishFailure[]>
   /** Starts reading as a consumer. A durable group exists when this resolves. */
@@ -77,8 +81,33 @@ export interface Transport {
   inspect(topic: string): Promise<readonly ConsumerState[]>
   /** One idempotent step that removes what every group has acknowledged; any process may run it. */
   trim(topic: string): Promise<TrimReport>
+  /**
+   * Dead letters in the transport's own place, oldest first, behind the one named `after`. Rejects with
+   * `EVT_OPTION_UNSUPPORTED` where it has no place.
+   */
+  readDeadLetters(topic: string, page: DeadLetterPage): Promise<readonly TransportDeadLetter[]>
+  /** Removes dead letters from the transport's place; those that are gone already are passed over. */
+  removeDeadLetters(topic: string, ids: readonly string[]): Promise<void>
   /** Lets go of everything. Consumers are closed before. */
   close(): Promise<void>
+}
+
+export interface DeadLetterPage {
+  readonly after: string | undefined
+  readonly limit: number
+}
+/** A dead letter in the place of a transport. */
+export interface TransportDeadLetter {
+  /** Names it in its place. */
+  readonly id: string
+  readonly consumer: string
+  /** Where the message stood in its topic. */
+  readonly position: string
+  readonly headers: Headers
+  readonly payload: Uint8Array
+  readonly key: string | undefined
+  readonly reason: string
+  readonly history: readonly ErrorRecord[]
 }
 
 export interface ConsumeSpec {
@@ -93,7 +122,10 @@ export interface ConsumeSpec {
 
 /** One reader of a topic. `read` is called by one caller at a time; the other calls may overlap it. */
 export interface Consumer {
-  /** Waits for at least one delivery or the signal (then resolves empty). Not calling it is the back-pressure. */
+  /**
+   * Waits for at least one delivery or the signal, then resolves empty. Not calling it is the back-pressure. Core ends
+   * a wait after some seconds; a call that does not return soon after that is reported and makes the health unhealthy.
+   */
   read(room: Room, signal: AbortSignal): Promise<readonly TransportDelivery[]>
   /** Durable when resolved. Returns those refused because their lease was lost; a rejection means try again. */
   settle(batch: readonly Settlement[]): Promise<readonly Refusal[]>
@@ -117,6 +149,8 @@ export interface ConsumerEvents {
   lost(partitions: readonly number[] | 'all', cause: Error): void
   /** Retention removed unread messages. */
   cut(count: number | null, reason: string): void
+  /** Something that was missing on the broker, such as a group or stream, was made again. */
+  recreated(what: string): void
 }
 
 /** One hand-over of a message to a consumer. */

@@ -1,5 +1,3 @@
-import { randomFillSync } from 'node:crypto'
-
 const pool = new Uint8Array(16 * 256)
 let offset = pool.length
 let lastMs = 0
@@ -14,7 +12,8 @@ const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
  */
 export function uuidv7(nowMs: number): string {
   if (offset === pool.length) {
-    randomFillSync(pool)
+    // Fetched at first use: to load it takes a third of the time that importing core may cost.
+    process.getBuiltinModule('node:crypto').randomFillSync(pool)
     offset = 0
   }
   if (nowMs > lastMs) startMillisecond(nowMs)

@@ -70,7 +70,7 @@ test('a stalled consumer and 100,000 messages of 1 KB: what is fetched stays wit
   end.open()
   while (done < 5_000) await settle()
   expect(watch.mostHeld).toBeLessThanOrEqual(2 * 20 + 2 * 4)
-})
+}, 30_000)
 
 test('the byte bound holds where messages are large', async () => {
   const watch = watched()

@@ -161,7 +161,7 @@ test('the other mistakes a caller of a bus can make are typed errors too', async
     await failureOf(() => bus.publishMany!({})),
     await failureOf(() => bus.publishMany!([{}])),
     await failureOf(() => bus.publishMany!([Tick.of({ n: 1 })], { id: 'x' })),
-    await failureOf(() => bus.register!({})),
+    await failureOf(() => bus.register!({ Tick: {} })),
     await failureOf(() => bus.run!({ signal: 'SIGINT' })),
     await failureOf(() => bus.close!({ deadline: 5 })),
   ].map(({ details }) => (details as { option: string }).option)

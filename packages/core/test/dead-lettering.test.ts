@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type DeadLetterEntry, defineEvent, reject, type TransportSupport } from '../src/index.ts'
-import { failureOf, Keyed, makeRig, range, smuggle, steady, Tick } from './rig.ts'
+import { deadLetterStore, failureOf, Keyed, makeRig, range, smuggle, steady, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 import { watched } from './watched-transport.ts'
 
@@ -22,14 +22,11 @@ describe.each([
     await using rig = makeRig({
       wrap: watch.wrap,
       bus: {
-        deadLetters: {
-          name: 'log',
-          async append(entries) {
-            await new Promise((resolve) => setImmediate(resolve))
-            watch.log.push('kept')
-            letters.push(...entries)
-          },
-        },
+        deadLetters: deadLetterStore(async (entries) => {
+          await new Promise((resolve) => setImmediate(resolve))
+          watch.log.push('kept')
+          letters.push(...entries)
+        }),
       },
     })
     await rig.bus.subscribe(
@@ -73,13 +70,10 @@ test('while the dead-letter store is down the message stays, no attempt is burnt
   const letters: DeadLetterEntry[] = []
   await using rig = makeRig({
     bus: {
-      deadLetters: {
-        name: 'flaky',
-        async append(entries) {
-          if (down) throw new Error('the store is down')
-          letters.push(...entries)
-        },
-      },
+      deadLetters: deadLetterStore(async (entries) => {
+        if (down) throw new Error('the store is down')
+        letters.push(...entries)
+      }),
     },
   })
   const subscription = await rig.bus.subscribe(
@@ -101,13 +95,10 @@ test('while the dead-letter store is down the message stays, no attempt is burnt
 
 test('a dead letter has the same id however often it is appended, and another for another consumer', async () => {
   const ids: string[] = []
-  const deadLetters = {
-    name: 'twice',
-    async append(entries: readonly DeadLetterEntry[]) {
-      ids.push(...entries.map(({ id }) => id))
-      if (ids.length === 1) throw new Error('the answer was lost')
-    },
-  }
+  const deadLetters = deadLetterStore(async (entries) => {
+    ids.push(...entries.map(({ id }) => id))
+    if (ids.length === 1) throw new Error('the answer was lost')
+  })
   await using rig = makeRig({ bus: { deadLetters } })
   await rig.bus.subscribe(Tick, () => reject('no'), { group: 'a' })
   await rig.bus.publish(Tick, { n: 1 })

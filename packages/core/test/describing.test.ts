@@ -1,5 +1,5 @@
 import { contextKey, type Middleware } from '../src/index.ts'
-import { failureOf, makeRig, Tick } from './rig.ts'
+import { deadLetterStore, failureOf, makeRig, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
 test('a setting tells its value and where it came from: subscription before bus before library', async () => {
@@ -17,7 +17,7 @@ test('a setting tells its value and where it came from: subscription before bus 
 })
 
 test('describe is data: events, subscriptions, settings and support, for tools to read', async () => {
-  await using rig = makeRig({ bus: { deadLetters: { name: 'store', append: async () => {} } } })
+  await using rig = makeRig({ bus: { deadLetters: deadLetterStore(async () => {}) } })
   await rig.bus.subscribe(Tick, () => {}, { group: 'a' })
   const described = rig.bus.describe()
   expect(described).toMatchObject({

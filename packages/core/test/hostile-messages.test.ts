@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { checkMetadata, defineEvent, jsonCodec, readEnvelope, readMetadata, type } from '../src/index.ts'
-import { failureOf, headersOf, makeRig, range, smuggle, Tick, Tock } from './rig.ts'
+import { failureOf, makeRig, range, smuggle, Tick, Tock } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
 // S4 to S7: what arrives is not trusted, what leaves is legal everywhere.
@@ -215,7 +215,7 @@ test.each([
   )
   await smuggle(rig.transport, 'evt.rig.tick', headers as never)
   await settle()
-  const derived = headersOf(rig.transport.deadLetters()[0]!)
+  const derived = rig.transport.deadLetters()[0]!.headers
   expect(derived['ce-correlationid']).toBe('foreign-1')
   for (const [name, value] of Object.entries(headers))
     if (name !== 'traceparent' || value !== traceparent) expect(derived[name]).not.toBe(value)

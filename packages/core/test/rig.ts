@@ -1,6 +1,7 @@
 import {
   type Bus,
   createBus,
+  type DeadLetters,
   defineEvent,
   type EventDefinition,
   type EvtError,
@@ -11,7 +12,6 @@ import {
   type SingleTransportOptions,
   silentLogger,
   type Transport,
-  type TransportDelivery,
   type,
   writeHeaders,
 } from '../src/index.ts'
@@ -128,7 +128,7 @@ export async function smuggle(
   ])
 }
 
-/** The headers under which a dead letter was kept. */
-export function headersOf(letter: { readonly delivery: TransportDelivery }): Readonly<Record<string, string>> {
-  return letter.delivery.headers
+/** A dead-letter store as its `append` says. */
+export function deadLetterStore(append: DeadLetters['append']): DeadLetters {
+  return { name: 'store', append, blockedKeys: async () => [] }
 }

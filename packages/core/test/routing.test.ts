@@ -102,6 +102,7 @@ test('register declares topics at once and says what a transport has against the
       ...memory,
       declare: async (topic) => {
         if (topic.name === 'evt.rig.tock') throw new Error('it has other partitions')
+        return topic
       },
     }),
   })

@@ -31,6 +31,6 @@ await bus.close()
 await running
 assert.deepEqual(rows, ['1', '2', '3'])
 assert.deepEqual(
-  transport.deadLetters().map(({ delivery }) => delivery.key),
+  transport.deadLetters().map(({ key }) => key),
   ['3'],
 )

@@ -3,7 +3,7 @@ import type { Codec } from '../codec.ts'
 import type { Subscription } from '../consumer/running-subscription.ts'
 import type { Setting, SubscribeDefaults } from '../consumer/settings.ts'
 import type { DeadLetters } from '../dead-letters.ts'
-import type { AnyEvent, InputOf, PayloadOf } from '../event.ts'
+import type { AnyEvent, EventGroup, InputOf, PayloadOf } from '../event.ts'
 import type { Logger } from '../logger.ts'
 import type { Message } from '../message.ts'
 import type { Middleware } from '../middleware.ts'
@@ -39,8 +39,8 @@ export interface Bus<Transaction = never> extends AsyncDisposable {
   ): Promise<Subscription>
   /** Starts declared subscriptions; resolves when all of them receive. */
   subscribe(...subscriptions: readonly SubscriptionDefinition[]): Promise<readonly Subscription[]>
-  /** Declares the topics of events now instead of at first use. */
-  register(...events: readonly AnyEvent[]): Promise<void>
+  /** Declares the topics of events now instead of at first use, and verifies that they are as wanted. */
+  register(events: AnyEvent | readonly AnyEvent[] | EventGroup, options?: RegisterOptions): Promise<void>
   /** Opens transports, starts middleware and the outbox's relay. Publishing and subscribing do it by themselves. */
   start(): Promise<void>
   /** Serves until SIGINT or SIGTERM, or until the bus is closed, then drains and closes. */
@@ -49,6 +49,10 @@ export interface Bus<Transaction = never> extends AsyncDisposable {
   describe(): BusDescription
   /** Stops reading, lets handlers finish until the deadline, settles, gives the rest back, disconnects. Idempotent. */
   close(options?: CloseOptions): Promise<void>
+}
+export interface RegisterOptions {
+  /** How many partitions the topics have: what `ordered: 'group'` needs on most transports. Default: as they are, else none. */
+  readonly partitions?: number | undefined
 }
 export interface CloseOptions {
   /** Default 10,000. */

@@ -4,7 +4,7 @@ import type { Subscription } from '../consumer/running-subscription.ts'
 import { checkDefaults } from '../consumer/settings.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
 import { evtError } from '../errors.ts'
-import type { AnyEvent } from '../event.ts'
+import type { AnyEvent, EventGroup } from '../event.ts'
 import { consoleLogger, guardedLogger } from '../logger.ts'
 import { checkMiddleware } from '../middleware.ts'
 import { checkName } from '../names.ts'
@@ -46,6 +46,7 @@ const known = [
 ]
 const defaultDeadlineMs = 10_000
 const maxFired = 10_000
+const maxPartitions = 1_024
 
 /** Makes a bus. Nothing connects before its first use. Throws for options that cannot be honoured. */
 export function createBus<Transaction = never>(options: SingleTransportOptions<Transaction>): Bus<Transaction>
@@ -65,11 +66,19 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     min: 1,
     default: 16 * 1_024 * 1_024,
   })
+  const report = (error: unknown, during: string) => {
+    try {
+      if (options.onError === undefined) logger.warn({ service, during, error }, 'failure')
+      else options.onError(error, during)
+    } catch (thrown) {
+      logger.error({ service, error: thrown }, 'onError threw')
+    }
+  }
   const { transports, fallback } = transportsOf(options)
   const ports = new Map(
     Object.entries(transports).map(([name, transport]) => [
       name,
-      new TransportPort({ name, transport, namespace, clock, publishTimeoutMs }),
+      new TransportPort({ name, transport, namespace, clock, publishTimeoutMs, report }),
     ]),
   )
   const router = createRouter(ports, (options.routes ?? []) as readonly Route[], fallback)
@@ -89,14 +98,6 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   const fireIdle: (() => void)[] = []
   const closed = new AbortController()
 
-  const report = (error: unknown, during: string) => {
-    try {
-      if (options.onError === undefined) logger.warn({ service, during, error }, 'failure')
-      else options.onError(error, during)
-    } catch (thrown) {
-      logger.error({ service, error: thrown }, 'onError threw')
-    }
-  }
   const target: RelayTarget = {
     clock,
     logger,
@@ -248,10 +249,16 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       const definition = on(first as AnyEvent, rest[0] as Handler, rest[1] as SubscribeOptions)
       return (await subscribeAll([definition]))[0]!
     }) as Bus<never>['subscribe'],
-    async register(...list) {
+    async register(given, registerOptions = {}) {
+      checkKnown('register', registerOptions, ['partitions'])
+      const partitions =
+        registerOptions.partitions === undefined
+          ? undefined
+          : wholeNumber('partitions', registerOptions.partitions, { min: 1, max: maxPartitions, default: 1 })
+      const list = eventsIn(given)
       for (const event of list) events.add(event)
       await Promise.all(
-        list.flatMap((event) => router.portsOf(event.name).map((port) => port.declare(port.topicOf(event.name)))),
+        list.flatMap(({ name }) => router.portsOf(name).map((port) => port.declare(port.topicOf(name), partitions))),
       )
     },
     start,
@@ -260,19 +267,22 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       if (runOptions.subscriptions !== undefined) await subscribeAll(runOptions.subscriptions)
       await start()
       const signals = runOptions.signals ?? ['SIGINT', 'SIGTERM']
-      await new Promise<void>((resolve) => {
-        // Neither a signal listener nor a timer of ours keeps the process alive, and a transport may have no socket.
-        const alive = setInterval(() => {}, 2 ** 31 - 1)
-        const done = () => {
-          clearInterval(alive)
-          for (const signal of signals) process.off(signal, done)
-          resolve()
-        }
-        for (const signal of signals) process.once(signal, done)
-        if (closed.signal.aborted) done()
-        else closed.signal.addEventListener('abort', done, { once: true })
-      })
-      await bus.close(runOptions.deadlineMs === undefined ? {} : { deadlineMs: runOptions.deadlineMs })
+      // The timers of a bus hold no process, and a transport in memory has no connection that does.
+      const hold = setInterval(() => undefined, 2 ** 31 - 1)
+      try {
+        await new Promise<void>((resolve) => {
+          const done = () => {
+            for (const signal of signals) process.off(signal, done)
+            resolve()
+          }
+          for (const signal of signals) process.once(signal, done)
+          if (closed.signal.aborted) done()
+          else closed.signal.addEventListener('abort', done, { once: true })
+        })
+        await bus.close(runOptions.deadlineMs === undefined ? {} : { deadlineMs: runOptions.deadlineMs })
+      } finally {
+        clearInterval(hold)
+      }
     },
     async health() {
       const parts = [...ports.values()].map((port) =>
@@ -346,6 +356,11 @@ function checkParts(options: BusOptions<never>): void {
   if (!Array.isArray(codecs)) throw invalidOption('codecs', 'expected a list of codecs')
   for (const codec of codecs) checkMethods('codecs', codec, ['encode', 'decode'])
   checkDefaults(defaults)
+}
+function eventsIn(given: AnyEvent | readonly AnyEvent[] | EventGroup): readonly AnyEvent[] {
+  if (Array.isArray(given)) return given
+  if (typeof given !== 'object' || given === null) throw invalidOption('events', 'expected what defineEvent returns')
+  return '~event' in given ? [given as AnyEvent] : Object.values(given)
 }
 function checkTransport(option: string, transport: Transport): void {
   checkMethods(option, transport, ['open', 'declare', 'publish', 'consume', 'close'])

@@ -1,18 +1,21 @@
-import { bothGates, circuitGate, type Gate, openGate, rateLimitGate } from '../consumer/gate.ts'
+import { toCircuit } from '../consumer/circuit.ts'
+import { bothGates, type Gate, openGate, rateLimitGate } from '../consumer/gate.ts'
 import { type Identity, identify } from '../consumer/identity.ts'
-import { createPipeline } from '../consumer/pipeline.ts'
+import { createPipeline, type PipelineParts } from '../consumer/pipeline.ts'
 import { Pump } from '../consumer/pump.ts'
 import { runningSubscription, type Subscription } from '../consumer/running-subscription.ts'
 import { type ConsumerSettings, consumerSettings, explainSettings } from '../consumer/settings.ts'
 import { Slots } from '../consumer/slots.ts'
 import { emptyStats, type SubscriptionStats } from '../consumer/stats.ts'
 import { checkSupport } from '../consumer/support-check.ts'
+import type { DeadLetters } from '../dead-letters.ts'
 import { decodePayload } from '../decode.ts'
 import type { DeliveryScope, ReceivedDelivery } from '../delivery.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
 import { checkMiddleware } from '../middleware.ts'
 import { checkBoolean, checkFunction, checkKnown, invalidOption, wholeNumber } from '../options.ts'
+import { retry } from '../outcome.ts'
 import type { SubscriptionDefinition } from '../subscription.ts'
 import type { BatchOptions, SubscribeOptions } from '../subscription-options.ts'
 import type { ConsumerEvents, OrderScope } from '../transport.ts'
@@ -22,6 +25,7 @@ import { derivedId } from './encoder.ts'
 import type { GroupList } from './group-list.ts'
 import type { TransportPort } from './transport-port.ts'
 
+const storeRetryMs = 1_000
 const known = [
   'concurrency',
   'prefetch',
@@ -39,6 +43,7 @@ const known = [
   'use',
   'transport',
   'deadLetters',
+  'afterDeadLetter',
   'onDeadLetter',
   'startAt',
   'mode',
@@ -119,19 +124,19 @@ interface PumpParts {
 async function startPump(parts: PumpParts): Promise<Pump> {
   const { bus, event, port, identity, options, settings, gate, stats, slots, work } = parts
   const { consumer } = identity
-  await port.open()
+  const topic = await port.declare(port.topicOf(event.name))
   const support = port.transport.supports
   const ordered: OrderScope =
     options.ordered ?? (event['~event'].keyOf === undefined || support.ordering.plain === 'none' ? 'none' : 'process')
   if (settings.latestOnly && ordered === 'none')
     throw invalidOption('latestOnly', `"${event.name}" has no key here, so no message is newer than another`)
-  checkSupport(port.name, support, identity, options, ordered, bus.deadLetters !== undefined)
-  const topic = port.topicOf(event.name)
+  checkSupport(port.name, support, identity, options, ordered, topic, bus.deadLetters !== undefined)
   const pipeline = createPipeline({
     consumer,
     scope: deliveryScope(bus, event, consumer, settings),
     settings,
     filter: options.filter,
+    isBlocked: options.afterDeadLetter === 'blockKey' ? blockedKeys(bus.deadLetters!, consumer, topic.name) : undefined,
     middleware: [...bus.middleware, ...(options.use ?? [])],
     stats,
     clock: bus.clock,
@@ -147,11 +152,17 @@ async function startPump(parts: PumpParts): Promise<Pump> {
     },
     cut(count, reason) {
       stats.cut += count ?? 0
-      bus.report(new Error(`${count ?? 'Some'} unread messages of "${topic}" were removed: ${reason}`), 'retention')
+      bus.report(
+        new Error(`${count ?? 'Some'} unread messages of "${topic.name}" were removed: ${reason}`),
+        'retention',
+      )
+    },
+    recreated(what) {
+      bus.logger.warn({ consumer, topic: topic.name, what }, 'made again what was missing on the broker')
     },
   }
   const raw = await port.consume(
-    { topic, consumer, as: identity.as, from: identity.from, ordered, leaseMs: settings.leaseMs },
+    { topic: topic.name, consumer, as: identity.as, from: identity.from, ordered, leaseMs: settings.leaseMs },
     events,
   )
   pump = new Pump({
@@ -167,7 +178,7 @@ async function startPump(parts: PumpParts): Promise<Pump> {
       laneOf: (received) => (ordered === 'none' ? undefined : received.key),
       handle: pipeline.handle,
       handleBatch: pipeline.handleBatch,
-      deadLetter: createDeadLetterer(bus, event, topic, consumer, support, options.onDeadLetter),
+      deadLetter: createDeadLetterer(bus, event, topic.name, consumer, support, options.onDeadLetter),
       report: (error, during) => bus.report(error, `${consumer}: ${during}`),
     },
   })
@@ -200,6 +211,17 @@ function deliveryScope(bus: BusContext, event: AnyEvent, consumer: string, setti
   }
 }
 
+function blockedKeys(deadLetters: DeadLetters, consumer: string, topic: string): PipelineParts['isBlocked'] {
+  return async ({ key }) => {
+    if (key === undefined) return false
+    try {
+      return (await deadLetters.blockedKeys(consumer, topic, [key])).length > 0
+    } catch (error) {
+      return retry(error, { afterMs: storeRetryMs, counted: false })
+    }
+  }
+}
+
 function gateOf(options: SubscribeOptions, bus: BusContext): Gate {
   let gate = openGate
   if (options.rateLimit !== undefined) {
@@ -211,14 +233,8 @@ function gateOf(options: SubscribeOptions, bus: BusContext): Gate {
     gate = rateLimitGate(perSecond, size, bus.clock)
   }
   if (options.circuit === undefined || options.circuit === false) return gate
-  const circuit = options.circuit === true ? {} : options.circuit
-  checkKnown('circuit', circuit, ['failures', 'successes', 'openMs'])
-  const parsed = {
-    failures: wholeNumber('circuit.failures', circuit.failures, { min: 1, default: 5 }),
-    successes: wholeNumber('circuit.successes', circuit.successes, { min: 1, default: 2 }),
-    openMs: wholeNumber('circuit.openMs', circuit.openMs, { min: 1, default: 30_000 }),
-  }
-  return gate === openGate ? circuitGate(parsed, bus.clock) : bothGates(circuitGate(parsed, bus.clock), gate)
+  const circuit = toCircuit(options.circuit, bus.clock)
+  return gate === openGate ? circuit : bothGates(circuit, gate)
 }
 
 function checkValues(options: SubscribeOptions): void {
@@ -239,7 +255,9 @@ function checkMode(options: SubscribeOptions): void {
     throw invalidOption('name', 'only a broadcast has one')
   if (mode !== 'broadcast' && (options as { instance?: unknown }).instance !== undefined)
     throw invalidOption('instance', 'only a broadcast has one')
-  const { ordered } = options as { ordered?: unknown }
+  const { ordered, afterDeadLetter } = options as { ordered?: unknown; afterDeadLetter?: unknown }
+  if (afterDeadLetter !== undefined && afterDeadLetter !== 'continue' && afterDeadLetter !== 'blockKey')
+    throw invalidOption('afterDeadLetter', "expected 'continue' or 'blockKey'")
   if (ordered !== undefined && !['none', 'process', 'group'].includes(ordered as string)) {
     throw invalidOption('ordered', "expected 'none', 'process' or 'group'")
   }

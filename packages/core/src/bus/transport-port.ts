@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts'
 import { encodeTopic } from '../names.ts'
-import type { Consumer, ConsumerEvents, ConsumeSpec, Transport } from '../transport.ts'
+import type { Consumer, ConsumerEvents, ConsumeSpec, Topic, Transport } from '../transport.ts'
 import { Publisher } from './publisher.ts'
+import { Trimmer } from './trimmer.ts'
 
 interface PortParts {
   readonly name: string
@@ -9,6 +10,7 @@ interface PortParts {
   readonly namespace: string
   readonly clock: Clock
   readonly publishTimeoutMs: number
+  report(error: unknown, during: string): void
 }
 
 /** One transport of a bus: opened and its topics declared at their first use, once, again after a failure. */
@@ -19,7 +21,8 @@ export class TransportPort {
   readonly #parts: PortParts
   #opening: Promise<void> | undefined
   #isOpen = false
-  readonly #declared = new Map<string, Promise<void> | true>()
+  readonly #trimmer: Trimmer
+  readonly #declared = new Map<string, Promise<Topic> | Topic>()
   readonly #topics = new Map<string, string>()
 
   constructor(parts: PortParts) {
@@ -32,6 +35,7 @@ export class TransportPort {
       timeoutMs: parts.publishTimeoutMs,
       ready: (batch) => this.#ready(batch),
     })
+    this.#trimmer = new Trimmer(parts.transport, parts.clock, (error) => parts.report(error, 'trim'))
   }
   /** The topic of an event on every transport. */
   topicOf(event: string): string {
@@ -55,33 +59,44 @@ export class TransportPort {
     )
     await this.#opening
   }
-  async declare(topic: string): Promise<void> {
-    await this.open()
-    const declared = this.#declared.get(topic)
-    if (declared === true) return
-    if (declared !== undefined) return declared
-    const declaring = this.transport.declare({ name: topic, partitions: undefined }).then(
-      () => {
-        this.#declared.set(topic, true)
-      },
-      (error) => {
-        this.#declared.delete(topic)
-        throw error
-      },
-    )
-    this.#declared.set(topic, declaring)
-    await declaring
+  /** The topic as it is. Asked once; again where partitions are wanted that the first call did not name. */
+  async declare(name: string, partitions?: number): Promise<Topic> {
+    const known = this.#declared.get(name)
+    if (known !== undefined) {
+      const topic = await known
+      if (partitions === undefined || topic.partitions === partitions) return topic
+    }
+    const declaring = this.#declare({ name, partitions })
+    this.#declared.set(name, declaring)
+    return declaring
+  }
+  async #declare(wanted: Topic): Promise<Topic> {
+    try {
+      await this.open()
+      const topic = await this.transport.declare(wanted)
+      this.#declared.set(wanted.name, topic)
+      return topic
+    } catch (error) {
+      this.#declared.delete(wanted.name)
+      throw error
+    }
   }
   async #ready(batch: readonly { readonly topic: string }[]): Promise<void> {
-    for (const { topic } of batch) if (this.#declared.get(topic) !== true) await this.declare(topic)
+    for (const { topic } of batch) {
+      const declared = this.#declared.get(topic)
+      if (declared === undefined || declared instanceof Promise) await this.declare(topic)
+    }
   }
   async consume(spec: ConsumeSpec, events: ConsumerEvents): Promise<Consumer> {
     await this.declare(spec.topic)
-    return this.transport.consume(spec, events)
+    const consumer = await this.transport.consume(spec, events)
+    this.#trimmer.add(spec.topic)
+    return consumer
   }
   async close(): Promise<void> {
     if (this.#opening === undefined) return
     await this.#opening.catch(() => undefined)
+    await this.#trimmer.close()
     if (this.#isOpen) await this.transport.close()
   }
 }

@@ -10,7 +10,7 @@ export function expectThat(holds: boolean, promise: string): asserts holds {
 }
 
 /** Waits for a condition; rejects with the promise's words when it has not come true in time. */
-export async function eventually(condition: () => boolean, promise: string, deadlineMs = 5_000): Promise<void> {
+export async function eventually(condition: () => boolean, promise: string, deadlineMs = 10_000): Promise<void> {
   const endMs = performance.now() + deadlineMs
   while (!condition()) {
     if (performance.now() > endMs) throw new Error(`broken promise: ${promise} (not within ${deadlineMs} ms)`)

@@ -13,6 +13,8 @@ export interface TransportFactory {
   create(): Promise<Transport>
   /** Another client of the same place, as a second process would be; left out where the place is the transport itself. */
   join?(transport: Transport): Promise<Transport>
+  /** Restarts the server that transports of `create` use, and resolves when it is up; left out where none is at hand. */
+  restart?(): Promise<void>
   /** Removes what the transport left behind. */
   dispose?(transport: Transport): Promise<void>
 }
@@ -26,6 +28,10 @@ export const Keyed: EventDefinition<'suite.keyed', Numbered> = defineEvent('suit
   schema: type<Numbered>(),
   key: (tick) => tick.key ?? 'k',
 })
+/** Events of their own topics. */
+export function ticks(count: number): readonly EventDefinition<string, Numbered>[] {
+  return range(count).map((n) => defineEvent(`suite.tick${n}` as string, { schema: type<Numbered>() }))
+}
 export const quickRetry = { attempts: 3, backoff: { minMs: 20, maxMs: 20, jitter: false } } as const
 
 /** Runs work with a fresh bus and closes everything afterwards. */
@@ -34,13 +40,42 @@ export async function withBus(
   work: (bus: Bus, transport: Transport) => Promise<void>,
 ): Promise<void> {
   const transport = await factory.create()
-  const bus = createBus({ service: 'suite', transport, logger: silentLogger, onError() {} })
+  const bus = busOver(transport)
   try {
     await work(bus, transport)
   } finally {
     await bus.close({ deadlineMs: 2_000 })
     await factory.dispose?.(transport)
   }
+}
+
+export function busOver(transport: Transport): Bus {
+  return createBus({ service: 'suite', transport, logger: silentLogger, onError() {} })
+}
+
+/** Runs work with two buses of one place, as in two processes; not at all where a place cannot be joined. */
+export async function withTwoBuses(
+  factory: TransportFactory,
+  work: (first: Bus, second: Bus, transport: Transport) => Promise<void>,
+): Promise<void> {
+  const { join } = factory
+  if (join === undefined) return
+  await withBus(factory, async (first, transport) => {
+    const second = busOver(await join(transport))
+    try {
+      await work(first, second, transport)
+    } finally {
+      await second.close({ deadlineMs: 2_000 })
+    }
+  })
+}
+
+/** Whether a promise rejects. */
+export function refused(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => false,
+    () => true,
+  )
 }
 
 /** Runs work with an open transport that has one topic. */
@@ -60,7 +95,7 @@ export async function withTransport(
 }
 
 export const topic = 'evt.suite.raw'
-const ignored: ConsumerEvents = { revoking: async () => {}, lost() {}, cut() {} }
+const ignored: ConsumerEvents = { revoking: async () => {}, lost() {}, cut() {}, recreated() {} }
 
 export function consumeAs(transport: Transport, group: string, spec: Partial<ConsumeSpec> = {}): Promise<Consumer> {
   return transport.consume(

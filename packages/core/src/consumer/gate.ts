@@ -48,51 +48,6 @@ export function rateLimitGate(perSecond: number, burst: number, clock: Clock): G
   }
 }
 
-const probePollMs = 100
-
-/** Opens after consecutive failures, then lets one probe go at a time until enough of them succeeded. */
-export function circuitGate(options: { failures: number; successes: number; openMs: number }, clock: Clock): Gate {
-  let failures = 0
-  let successes = 0
-  let probing = false
-  let openedMs: number | undefined
-  const leftMs = () => (openedMs === undefined ? 0 : openedMs + options.openMs - clock.monotonicMs())
-  const open = () => {
-    openedMs = clock.monotonicMs()
-    successes = 0
-  }
-  return {
-    permits() {
-      if (openedMs === undefined) return Number.POSITIVE_INFINITY
-      return leftMs() > 0 || probing ? 0 : 1
-    },
-    // The end of a probe is heard of by itself.
-    waitMs: () => Math.max(1, Math.ceil(probing ? probePollMs : leftMs())),
-    started() {
-      if (openedMs !== undefined) probing = true
-    },
-    finished(end) {
-      if (openedMs === undefined) {
-        if (end === 'neither') return
-        failures = end === 'succeeded' ? 0 : failures + 1
-        if (failures >= options.failures) open()
-        return
-      }
-      // What was running when the circuit opened says nothing about the probe.
-      if (!probing) return
-      probing = false
-      if (end === 'failed') open()
-      else if (end === 'succeeded' && ++successes >= options.successes) {
-        openedMs = undefined
-        failures = 0
-      }
-    },
-    get reason() {
-      return openedMs === undefined ? undefined : 'the circuit is open'
-    },
-  }
-}
-
 /** Every gate must agree. */
 export function bothGates(first: Gate, second: Gate): Gate {
   return {

@@ -15,6 +15,8 @@ export interface PipelineParts {
   readonly scope: DeliveryScope
   readonly settings: ConsumerSettings
   readonly filter: ((delivery: IncomingDelivery) => boolean) | undefined
+  /** Whether an earlier message of the delivery's key is dead-lettered and holds it back; asked before the payload is read. */
+  readonly isBlocked: ((delivery: ReceivedDelivery) => Promise<boolean>) | undefined
   readonly middleware: readonly Middleware[]
   readonly stats: SubscriptionStats
   readonly clock: Clock
@@ -47,6 +49,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   /** Everything that comes before the handler; an outcome where it need not run. */
   const prepare = (delivery: ReceivedDelivery): Promise<Outcome | undefined> | Outcome | undefined => {
+    if (parts.isBlocked === undefined) return read(delivery)
+    return parts
+      .isBlocked(delivery)
+      .then((blocked) => (blocked ? keyBlocked(parts.consumer, delivery) : read(delivery)))
+  }
+  const read = (delivery: ReceivedDelivery): Promise<Outcome | undefined> | Outcome | undefined => {
     if (settings.maxAgeMs !== undefined && clock.nowMs() - delivery.time.getTime() > settings.maxAgeMs) {
       stats.expired += 1
       parts.logger.warn({ consumer: parts.consumer, id: delivery.id }, 'message expired')
@@ -174,6 +182,11 @@ class BatchMeeting {
       return deliveries.map((delivery) => failure(settings, delivery, thrown))
     }
   }
+}
+
+function keyBlocked(consumer: string, { key = '' }: ReceivedDelivery): Outcome {
+  const message = `An earlier message of the key "${key}" is dead-lettered, and this one may not pass it`
+  return { status: 'reject', error: evtError('EVT_KEY_BLOCKED', message, { consumer, key }) }
 }
 
 function isSettledList(results: unknown, length: number): results is readonly PromiseSettledResult<unknown>[] {

@@ -6,6 +6,7 @@ import { Entry, errorRecord } from './entry.ts'
 import type { Gate } from './gate.ts'
 import { Lanes } from './lanes.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
+import { ReadWatch } from './read-watch.ts'
 import type { ConsumerSettings } from './settings.ts'
 import { Settler } from './settler.ts'
 import type { Slots } from './slots.ts'
@@ -45,7 +46,7 @@ export class Pump {
   readonly #running = new Set<Entry>()
   readonly #leases: LeaseKeeper
   readonly #timeouts: TimeoutWatch
-  readonly #abortRead = new AbortController()
+  readonly #reads: ReadWatch
   #waiting = 0
   #waitingBytes = 0
   #held = 0
@@ -67,6 +68,11 @@ export class Pump {
     const { clock, consumer, settings, support, work } = parts
     this.settler = new Settler(consumer, clock, (error) => work.report(error, 'settle'))
     this.#timeouts = new TimeoutWatch(clock, settings.timeoutMs, this.#running, (entry) => this.#timeOut(entry))
+    this.#reads = new ReadWatch(clock, (waitMs) => {
+      const message = `A read of ${work.consumer} does not return, ${Math.round(waitMs)} ms after it began`
+      this.readFailing = evtError('EVT_READ_STUCK', message, { consumer: work.consumer, waitMs })
+      work.report(this.readFailing, 'read')
+    })
     this.#leases = new LeaseKeeper({
       clock,
       consumer,
@@ -113,12 +119,14 @@ export class Pump {
         continue
       }
       try {
-        const received = await consumer.read(room, this.#abortRead.signal)
+        const received = await consumer.read(room, this.#reads.begin())
+        this.#reads.end()
         failures = 0
         this.readFailing = undefined
         for (const delivery of received) this.#admit(delivery)
         this.#startReady()
       } catch (error) {
+        this.#reads.end()
         if (this.#stopping) return
         failures += 1
         if (failures === 1) work.report(error, 'read')
@@ -178,7 +186,7 @@ export class Pump {
           break
         }
         const entry = ready.shift()!
-        if (entry.state !== 'waiting') continue
+        if (entry.state !== 'waiting' || this.#isPoison(entry)) continue
         if (entry.received.suspect) {
           if (this.#suspectRunning) {
             this.#suspects.push(entry)
@@ -213,12 +221,21 @@ export class Pump {
       let bytes = 0
       while (entries.length < maxItems && ready.size > 0) {
         const entry = ready.peek()!
-        if (entries.length > 0 && bytes + entry.bytes > maxBytes) break
+        const { suspect } = entry.received
+        // A suspect goes alone, so that it takes no innocent with it.
+        if (entries.length > 0 && (suspect || bytes + entry.bytes > maxBytes)) break
         ready.shift()
-        if (entry.state !== 'waiting') continue
+        if (entry.state !== 'waiting' || this.#isPoison(entry)) continue
+        if (suspect && this.#suspectRunning) {
+          this.#suspects.push(entry)
+          continue
+        }
         this.#begin(entry)
         entries.push(entry)
         bytes += entry.bytes
+        if (!suspect) continue
+        this.#suspectRunning = true
+        break
       }
       this.#lingered = false
       this.#lingerTimer?.cancel()
@@ -239,19 +256,16 @@ export class Pump {
     const { work } = this.#parts
     if (entry.received.suspect) await this.#recordStart(entry)
     const outcome = await work.handle(entry)
-    if (entry.received.suspect) {
-      this.#suspectRunning = false
-      let next = this.#suspects.shift()
-      while (next !== undefined && next.state !== 'waiting') next = this.#suspects.shift()
-      if (next !== undefined) this.#lanes.ready.unshift([next])
-    }
+    if (entry.received.suspect) this.#nextSuspect()
     this.#parts.slots.give()
     this.#finish(entry, outcome)
     this.#startReady()
   }
   async #runBatch(entries: readonly Entry[]): Promise<void> {
-    for (const entry of entries) if (entry.received.suspect) await this.#recordStart(entry)
+    const { suspect } = entries[0]!.received
+    if (suspect) await this.#recordStart(entries[0]!)
     const outcomes = await this.#parts.work.handleBatch(entries)
+    if (suspect) this.#nextSuspect()
     this.#parts.slots.give()
     for (let index = 0; index < entries.length; index += 1) this.#finish(entries[index]!, outcomes[index]!)
     this.#startReady()
@@ -259,6 +273,26 @@ export class Pump {
   /** A message that may kill its process has its start recorded first, so that its attempts are counted all the same. */
   #recordStart(entry: Entry): Promise<void> {
     return new Promise((resolve) => this.settler.add({ delivery: entry.received, as: 'started' }, () => resolve()))
+  }
+
+  #nextSuspect(): void {
+    this.#suspectRunning = false
+    let next = this.#suspects.shift()
+    // One that was lost or given back meanwhile must not keep the others waiting.
+    while (next !== undefined && next.state !== 'waiting') next = this.#suspects.shift()
+    if (next !== undefined) this.#lanes.ready.unshift([next])
+  }
+  /** One whose runs all ended, the last with its process, is dead-lettered instead of taking down the next. */
+  #isPoison(entry: Entry): boolean {
+    const { settings, support, work } = this.#parts
+    const { suspect } = entry.received
+    const { attempts } = settings.retry
+    if (!suspect || entry.attempt <= attempts || support.attempts === 'deliveries') return false
+    this.#unwait(entry)
+    entry.attempt -= 1
+    const message = `${work.consumer} ended ${entry.attempt} times without settling this message, the last time with its process`
+    void this.#deadLetter(entry, evtError('EVT_POISON', message, { consumer: work.consumer, attempts: entry.attempt }))
+    return true
   }
 
   #finish(entry: Entry, decided: Outcome): void {
@@ -456,7 +490,7 @@ export class Pump {
   async close(deadlineMs: number): Promise<void> {
     const { consumer, work } = this.#parts
     this.#stopping = true
-    this.#abortRead.abort()
+    this.#reads.close()
     this.#wakeLoop?.()
     this.#lingerTimer?.cancel()
     this.#gateTimer?.cancel()

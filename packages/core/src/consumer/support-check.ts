@@ -1,7 +1,7 @@
 import { evtError } from '../errors.ts'
 import { invalidOption } from '../options.ts'
 import type { CommonSubscribeOptions } from '../subscription-options.ts'
-import type { OrderScope, StartAt, TransportSupport } from '../transport.ts'
+import type { OrderScope, StartAt, Topic, TransportSupport } from '../transport.ts'
 import type { Identity } from './identity.ts'
 
 /** Throws `EVT_OPTION_UNSUPPORTED` for what a transport cannot honour, before anything is read. */
@@ -11,6 +11,7 @@ export function checkSupport(
   identity: Identity,
   options: CommonSubscribeOptions,
   ordered: OrderScope,
+  topic: Topic,
   hasDeadLetterStore: boolean,
 ): void {
   const unsupported = (option: string, why: string) =>
@@ -21,11 +22,18 @@ export function checkSupport(
   if ('group' in identity.as && !supports.groups) throw unsupported('group', 'it has no groups')
   const start = startKind(identity.from)
   if (!supports.starts.includes(start)) throw unsupported('startAt', `it starts at ${supports.starts.join(', ')} only`)
-  if (ordered === 'group' && supports.ordering.plain !== 'group')
-    throw unsupported('ordered', "'group' needs a topic with partitions")
+  if (ordered === 'group' && supports.ordering.plain !== 'group') {
+    if (supports.ordering.partitioned !== 'group') throw unsupported('ordered', "'group' needs another transport")
+    if (topic.partitions === undefined)
+      throw unsupported('ordered', `'group' needs partitions, and "${topic.name}" was registered without`)
+  }
   if (ordered === 'process' && supports.ordering.plain === 'none') throw unsupported('ordered', 'it keeps no order')
   if (supports.deadLetters === 'none' && !hasDeadLetterStore && options.deadLetters !== 'drop') {
     throw unsupported('deadLetters', "it keeps none: give the bus a store, or say deadLetters: 'drop'")
+  }
+  if (options.afterDeadLetter === 'blockKey') {
+    if (!hasDeadLetterStore) throw unsupported('afterDeadLetter', "'blockKey' needs a dead-letter store on the bus")
+    if (ordered === 'none') throw invalidOption('afterDeadLetter', "'blockKey' needs an order")
   }
 }
 

@@ -7,9 +7,9 @@ import { MemoryMessage } from './memory-message.ts'
 /** The groups of one topic over a bounded log of what was published. */
 export class MemoryTopic {
   readonly name: string
-  readonly groups = new Map<string, MemoryGroup>()
+  readonly groups: Map<string, MemoryGroup> = new Map<string, MemoryGroup>()
   /** Publishers that wait for room, first come first served. */
-  readonly waiting = new Queue<() => void>()
+  readonly waiting: Queue<() => void> = new Queue<() => void>()
   readonly #clock: Clock
   readonly #maxMessages: number
   readonly #maxBytes: number

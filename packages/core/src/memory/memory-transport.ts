@@ -4,12 +4,11 @@ import { checkKnown, invalidOption, wholeNumber } from '../options.ts'
 import type {
   Consumer,
   ConsumeSpec,
-  ErrorRecord,
   Outgoing,
   PublishFailure,
   Settlement,
   Transport,
-  TransportDelivery,
+  TransportDeadLetter,
   TransportSupport,
 } from '../transport.ts'
 import { MemoryGroup } from './memory-group.ts'
@@ -32,16 +31,9 @@ export interface MemoryTransportOptions {
   readonly clock?: Clock | undefined
 }
 
-/** A dead letter of the memory transport. */
-export interface MemoryDeadLetter {
-  readonly topic: string
-  readonly consumer: string
-  readonly delivery: TransportDelivery
-  readonly reason: string
-  readonly history: readonly ErrorRecord[]
-}
 export interface MemoryTransport extends Transport {
-  deadLetters(): readonly MemoryDeadLetter[]
+  /** Every dead letter it keeps, of all topics. */
+  deadLetters(): readonly TransportDeadLetter[]
   /** Messages that the overflow policy dropped. */
   readonly dropped: number
 }
@@ -58,7 +50,8 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
   const maxDeadLetters = wholeNumber('maxDeadLetters', options.maxDeadLetters, { min: 1, default: 10_000 })
   const clock = options.clock ?? systemClock
   const topics = new Map<string, MemoryTopic>()
-  const letters: MemoryDeadLetter[] = []
+  const letters: (TransportDeadLetter & { readonly topic: string })[] = []
+  let lettersKept = 0
   let dropped = 0
   let closed = false
 
@@ -106,8 +99,13 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
     },
     deadLetters: () => letters,
     async open() {},
-    async declare(topic) {
-      topicOf(topic.name)
+    async declare({ name, partitions }) {
+      if (partitions !== undefined) {
+        const text = `The memory transport has no partitions, so "${name}" cannot have ${partitions}: its groups keep order without`
+        throw evtError('EVT_TRANSPORT_PARTITIONS', text, { topic: name, wanted: partitions, actual: undefined })
+      }
+      topicOf(name)
+      return { name, partitions: undefined }
     },
     async publish(batch) {
       const failures: PublishFailure[] = []
@@ -160,6 +158,14 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
     async trim() {
       return { removed: 0, heldBackBy: null }
     },
+    async readDeadLetters(topic, { after, limit }) {
+      const found = letters.filter((letter) => letter.topic === topic && (after === undefined || +letter.id > +after))
+      return found.slice(0, limit)
+    },
+    async removeDeadLetters(topic, ids) {
+      const kept = letters.filter((letter) => letter.topic !== topic || !ids.includes(letter.id))
+      letters.splice(0, letters.length, ...kept)
+    },
     async close() {
       closed = true
       for (const topic of topics.values()) {
@@ -177,7 +183,10 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
       })
     }
     for (const { delivery, reason, history } of settlements) {
-      letters.push({ topic: spec.topic, consumer: spec.consumer, delivery, reason, history })
+      const { position, headers, payload, key } = delivery
+      lettersKept += 1
+      const id = String(lettersKept)
+      letters.push({ id, topic: spec.topic, consumer: spec.consumer, position, headers, payload, key, reason, history })
     }
   }
 }

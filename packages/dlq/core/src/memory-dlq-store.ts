@@ -23,6 +23,10 @@ export function memoryDlqStore(options: { readonly maxEntries?: number | undefin
       }
       for (const entry of fresh) entries.set(entry.id, entry)
     },
+    async blockedKeys(consumer, topic, keys) {
+      const letters = matching({ consumer }).filter((entry) => entry.topic === topic)
+      return keys.filter((key) => letters.some((entry) => entry.key === key))
+    },
     get: async (id) => entries.get(id),
     async list(filter = {}, page = {}) {
       const limit = wholeNumber('limit', page.limit, { min: 1, max: 500, default: 100 })

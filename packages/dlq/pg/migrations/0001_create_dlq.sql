@@ -17,3 +17,4 @@ create table {schema}.{table} (
   dead_lettered_at timestamptz not null
 );
 create index on {schema}.{table} (event, consumer, dead_lettered_at);
+create index on {schema}.{table} (consumer, topic, key);

@@ -81,6 +81,14 @@ export function pgDlqStore(options: PgDlqOptions): PgDlqStore {
         arrayLiteral(entries.map((entry) => entry.deadLetteredAt.toISOString())),
       ])
     },
+    async blockedKeys(consumer, topic, keys) {
+      const rows = await ask(
+        'Looking for blocked keys',
+        `select distinct key from ${table} where consumer = $1 and topic = $2 and key = any (($3::text)::text[])`,
+        [encodeText(consumer), encodeText(topic), arrayLiteral(keys.map(encodeText))],
+      )
+      return (rows as { key: string }[]).map((row) => decodeText(row.key))
+    },
     async get(id) {
       const [row] = await ask('Reading a dead letter', `select ${columns} from ${table} where id = $1`, [
         encodeText(id),

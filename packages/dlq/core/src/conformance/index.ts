@@ -38,6 +38,21 @@ export function dlqStoreCases(create: () => Promise<DlqStore>): readonly Conform
       },
     },
     {
+      name: 'a key is blocked for the consumer and topic that have a letter of it, and for nobody else',
+      async run() {
+        const store = await create()
+        const { consumer, topic } = sample('1')
+        await store.append([sample('1', { key: 'a' }), sample('2', { key: 'half \ud800' }), sample('3')])
+        const blocked = await store.blockedKeys(consumer, topic, ['a', 'b', 'half \ud800'])
+        expectThat([...blocked].sort().join() === 'a,half \ud800', 'keys with a letter are blocked')
+        const others = [
+          ...(await store.blockedKeys('orders/other', topic, ['a'])),
+          ...(await store.blockedKeys(consumer, 'evt.other', ['a'])),
+        ]
+        expectThat(others.length === 0, 'another consumer or topic is not')
+      },
+    },
+    {
       name: 'lists page through everything that matches, each once',
       async run() {
         const store = await create()

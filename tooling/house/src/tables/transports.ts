@@ -1,0 +1,9 @@
+import { memoryTransport, type Transport } from '@evt/core'
+
+/**
+ * One transport of every kind, by the leaf of its path, made without connecting: only `supports` is read. A package
+ * below `packages/transport` adds its line here.
+ */
+export const transports: Readonly<Record<string, () => Transport>> = {
+  memory: () => memoryTransport(),
+}
