@@ -14,7 +14,7 @@ export interface Envelope {
   readonly correlationId: string | undefined
   readonly causationId: string | undefined
 }
-export const traceHeaders = ['traceparent', 'tracestate', 'baggage'] as const
+const traceHeaders = ['traceparent', 'tracestate', 'baggage'] as const
 
 const reserved = /^(ce[-_]|evt[-_]|content-type$|traceparent$|tracestate$|baggage$)/i
 const legalName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
