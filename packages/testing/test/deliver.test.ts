@@ -55,7 +55,7 @@ test('the retry policy decides: a gap before the last attempt, a reject after it
   expect(runs.map((run) => run.outcome)).toEqual([
     { status: 'retry', afterMs: 100, error, counted: true },
     { status: 'retry', afterMs: 200, error, counted: true },
-    { status: 'reject', error },
+    { status: 'reject', error, exhausted: true },
   ])
   const classified = { ...fails, options: { ...fails.options, retry: { classify: () => 'reject' as const } } }
   expect((await deliver(classified, Asked, { id: '1' })).outcome).toEqual({ status: 'reject', error })
