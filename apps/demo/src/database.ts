@@ -24,7 +24,9 @@ const relayLeaseMs = 1_000
 /** Connects and migrates. Rejects with `EVT_DEMO_DATABASE`, naming the database, when it cannot be used. */
 export async function openDatabase(url: string, logger: Logger): Promise<Database> {
   const pool = new pg.Pool({ connectionString: url, max: connections, connectionTimeoutMillis: connectMs })
-  pool.on('error', (error) => logger.warn({ error }, 'an idle connection was lost'))
+  // For all its life: while the pool hands a connection over nobody else listens, and an error unheard ends the process.
+  pool.on('connect', (client) => client.on('error', (error) => logger.warn({ error }, 'a connection was lost')))
+  pool.on('error', () => undefined)
   const close = () => pool.end()
   try {
     await pool.query('select 1')
