@@ -16,7 +16,7 @@ export interface Database {
   close(): Promise<void>
 }
 
-const connections = 12
+const connections = 32
 const connectMs = 10_000
 /** After a kill the next run waits so long for the lead of the dead one to end. */
 const relayLeaseMs = 1_000
