@@ -32,6 +32,7 @@ function recordingTarget(publish: RelayTarget['publish']): RelayTarget {
   return {
     clock: systemClock,
     logger: silentLogger,
+    transports: ['memory'],
     supports: () => ({ publishOrder: 'prefix', confirms: 'accepted', maxMessageBytes: 1_000_000 }),
     publish,
   }
