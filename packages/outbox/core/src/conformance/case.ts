@@ -1,0 +1,39 @@
+/** One promise as a plain function: any test runner can run it. It rejects with an error that names the broken promise. */
+export interface ConformanceCase {
+  readonly name: string
+  run(): Promise<void>
+}
+
+export function expectThat(holds: boolean, promise: string): asserts holds {
+  if (!holds) throw new Error(`broken promise: ${promise}`)
+}
+
+/** Waits for a condition; rejects with the promise's words when it has not come true in time. */
+export async function eventually(
+  condition: () => boolean | Promise<boolean>,
+  promise: string,
+  deadlineMs = 15_000,
+): Promise<void> {
+  const endMs = performance.now() + deadlineMs
+  while (!(await condition())) {
+    if (performance.now() > endMs) throw new Error(`broken promise: ${promise} (not within ${deadlineMs} ms)`)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
+/** What work threw, or undefined. */
+export function failureOf(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+}
+
+/** A promise and the function that resolves it. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open!: () => void
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
