@@ -219,20 +219,51 @@ test('where a transport confirms when handled, a message that fails stops what c
   await relay.stop()
 })
 
-test('a relay that loses its lead in the middle of a burst begins no further call, and nothing is lost', async () => {
-  const { store, relay, calls, published, write, start } = fixture({ batch: 1, leaseMs: 100 })
-  const hang = gate()
-  await write('a1', 'a2', 'a3')
-  start(() => hang.opened.then(() => []))
-  await eventually(() => calls.length === 1, 'the first call is under way')
-  // Blocks the event loop for longer than the lease, as a long garbage collection does.
-  for (const untilMs = performance.now() + 150; performance.now() < untilMs; );
-  hang.open()
+test('where a transport confirms when handled, a failure stops its key within the page under way too', async () => {
+  const { store, relay, published, write, start } = fixture()
+  const [fail, handled] = [gate(), gate()]
+  let runs = 0
+  const others = Array.from({ length: 511 }, (_v, n): [string, object] => [`m${n}`, { key: `k${n}` }])
+  await write('a1', ...others, 'a2')
+  start(
+    ([message]) => {
+      if (message!.headers.text !== 'a1') return message!.headers.text === 'a2' ? [] : handled.opened.then(() => [])
+      if (runs++ > 0) return []
+      return fail.opened.then(() => [{ index: 0, outcome: 'unavailable', error: new Error('full') }])
+    },
+    { confirms: 'settled' },
+  )
+  await eventually(() => published().length === 512, 'the window fills')
+  fail.open()
+  await eventually(() => relay.health().status === 'degraded', 'the first has failed')
+  handled.open()
+  await eventually(() => empty(store), 'everything is published')
+  expect(published().filter((text) => text.startsWith('a'))).toEqual(['a1', 'a1', 'a2'])
   await relay.stop()
-  expect(await store.lead('other', 60_000)).not.toBeNull()
-  expect(published()).toEqual(['a1'])
-  expect((await store.count()).waiting).toBe(2)
 })
+
+test.each([
+  { publishOrder: 'prefix', batch: 1 },
+  { publishOrder: 'independent', batch: 10 },
+] as const)(
+  'a relay that loses its lead in the middle of a burst begins no further call ($publishOrder)',
+  async (each) => {
+    const { store, relay, calls, published, write, start } = fixture({ batch: each.batch, leaseMs: 100 })
+    const hang = gate()
+    await write('a1', 'a2', 'a3')
+    const supports = () => ({ publishOrder: each.publishOrder, confirms: 'accepted', maxMessageBytes: 1e6 }) as const
+    start(() => hang.opened.then(() => []), { supports })
+    await eventually(() => calls.length === 1, 'the first call is under way')
+    // Blocks the event loop for longer than the lease, as a long garbage collection does.
+    for (const untilMs = performance.now() + 150; performance.now() < untilMs; );
+    hang.open()
+    await new Promise((resolve) => process.nextTick(resolve))
+    expect(await store.lead('other', 60_000)).not.toBeNull()
+    await relay.stop()
+    expect(published()).toEqual(['a1'])
+    expect((await store.count()).waiting).toBe(2)
+  },
+)
 
 test('a relay that dies between publishing and deleting publishes again, in order', async () => {
   const holder = Symbol.for('evt.crashPoint')
