@@ -4,7 +4,7 @@ import type { TransportFactory } from './harness.ts'
 import { publishCases } from './publish-cases.ts'
 import { settleCases } from './settle-cases.ts'
 
-export type { ConformanceCase } from './case.ts'
+export { type ConformanceCase, eventually, expectThat, failureOf, gate } from './case.ts'
 export { codecCases } from './codec-cases.ts'
 export type { TransportFactory } from './harness.ts'
 

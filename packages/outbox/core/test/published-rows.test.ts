@@ -1,4 +1,4 @@
-import { gate } from '../src/conformance/case.ts'
+import { gate } from '@evt/core/conformance'
 import { PublishedRows } from '../src/published-rows.ts'
 
 test('a deleted row is remembered while a read is under way, and forgotten with its end', async () => {

@@ -1,5 +1,5 @@
 import { isEvtError } from '@evt/core'
-import { eventually, failureOf, gate } from '../src/conformance/case.ts'
+import { eventually, failureOf, gate } from '@evt/core/conformance'
 import type { OutboxRow } from '../src/index.ts'
 import { manualClock } from './manual-clock.ts'
 import { failing, fixture } from './relay-fixture.ts'

@@ -87,6 +87,9 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
   }
   return {
     name: 'pg',
+    get scope() {
+      return transactions.scope
+    },
     run: transactions.run,
     join: transactions.join,
     resolve: transactions.resolve,

@@ -1,10 +1,10 @@
-import type { ConformanceCase } from './case.ts'
+import type { ConformanceCase } from '@evt/core/conformance'
 import type { OutboxStoreFactory } from './harness.ts'
 import { leadCases } from './lead-cases.ts'
 import { relayCases } from './relay-cases.ts'
 import { rowCases } from './row-cases.ts'
 
-export type { ConformanceCase } from './case.ts'
+export type { ConformanceCase } from '@evt/core/conformance'
 export type { OutboxStoreFactory, OutboxStoreHarness } from './harness.ts'
 export { type OutboxHarness, outboxCases } from './outbox-cases.ts'
 

@@ -1,4 +1,4 @@
-import { type ConformanceCase, eventually, expectThat } from './case.ts'
+import { type ConformanceCase, eventually, expectThat } from '@evt/core/conformance'
 import { type OutboxStoreFactory, positions, readAll, storedMessage, texts, withStore, write } from './harness.ts'
 
 const shortLeaseMs = 100

@@ -1,6 +1,6 @@
 import { isEvtError, type Outbox, type StoredMessage, type Transactions } from '@evt/core'
+import { type ConformanceCase, expectThat, failureOf, gate } from '@evt/core/conformance'
 import type { Relay } from '../relay.ts'
-import { type ConformanceCase, expectThat, failureOf, gate } from './case.ts'
 import { relayTarget, storedMessage } from './harness.ts'
 
 /** An outbox that sees nothing of earlier ones, with transactions of the same place; its relay is not to run by itself. */

@@ -1,7 +1,7 @@
 import type { PublishFailure } from '@evt/core'
+import { type ConformanceCase, eventually, expectThat } from '@evt/core/conformance'
 import type { OutboxStore } from '../outbox-store.ts'
 import { createRelay, type Relay, type RelayOptions } from '../relay.ts'
-import { type ConformanceCase, eventually, expectThat } from './case.ts'
 import { type OutboxStoreFactory, relayTarget, storedMessage, withStore, write } from './harness.ts'
 
 const writers = 6

@@ -1,4 +1,4 @@
-import { type ConformanceCase, expectThat, failureOf, gate } from './case.ts'
+import { type ConformanceCase, expectThat, failureOf, gate } from '@evt/core/conformance'
 import { type OutboxStoreFactory, positions, readAll, storedMessage, texts, withStore, write } from './harness.ts'
 
 const hostile = [
