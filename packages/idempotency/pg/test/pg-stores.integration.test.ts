@@ -2,23 +2,32 @@ import { isEvtError } from '@evt/core'
 import { exactlyOnce } from '@evt/idempotency'
 import { idempotencyCases, inboxCases } from '@evt/idempotency/conformance'
 import { type PgTransaction, pgTransactions } from '@evt/pg'
-import { freshDatabase } from '@evt/servers'
+import { type FreshDatabase, freshDatabase } from '@evt/servers'
 import { pgIdempotencyStore, pgInbox } from '../src/index.ts'
 
+let database: FreshDatabase
+let tables = 0
+beforeAll(async () => {
+  database = await freshDatabase()
+})
+afterAll(() => database.drop())
+
 describe('the PostgreSQL inbox', () => {
+  /** Tables of its own for every case. */
   const create = async () => {
-    const { pool, drop } = await freshDatabase()
-    const inbox = pgInbox({ pool })
+    const { pool } = database
+    const table = `inbox_${++tables}`
+    const inbox = pgInbox({ pool, table })
     await inbox.migrate()
-    await pool.query('create table effects (id text not null)')
+    await pool.query(`create table ${table}_effects (id text not null)`)
     return {
       inbox,
       transactions: pgTransactions({ pool }),
       async record(transaction: PgTransaction, effect: string) {
-        await transaction.query('insert into effects values ($1)', [effect])
+        await transaction.query(`insert into ${table}_effects values ($1)`, [effect])
       },
-      recorded: async () => (await pool.query<{ id: string }>('select id from effects')).rows.map((row) => row.id),
-      dispose: drop,
+      recorded: async () =>
+        (await pool.query<{ id: string }>(`select id from ${table}_effects`)).rows.map((row) => row.id),
     }
   }
   for (const { name, run } of inboxCases(create)) test(name, run, 20_000)
@@ -38,17 +47,14 @@ describe('the PostgreSQL inbox', () => {
 
 describe('the PostgreSQL idempotency store', () => {
   const create = async () => {
-    const { pool, drop } = await freshDatabase()
-    const store = pgIdempotencyStore({ pool })
+    const store = pgIdempotencyStore({ pool: database.pool, table: `claims_${++tables}` })
     await Promise.all([store.migrate(), store.migrate()])
-    return { store, dispose: drop }
+    return { store }
   }
   for (const { name, run } of idempotencyCases(create)) test(name, run, 20_000)
 
   test('purge forgets what has ended, in bounded steps, and nothing else', async () => {
-    const { pool, drop } = await freshDatabase()
-    const store = pgIdempotencyStore({ pool })
-    await store.migrate()
+    const { store } = await create()
     const keys = Array.from({ length: 10 }, (_v, n) => `k${n}`)
     const claims = (await store.claim('a', keys, { owner: 'x', leaseMs: 60_000 })).map((claimed, index) => {
       if (claimed.status !== 'claimed') throw new Error('expected a claim')
@@ -60,15 +66,13 @@ describe('the PostgreSQL idempotency store', () => {
     expect(await store.purge({ endedMs: 0, limit: 5 })).toBe(5)
     expect(await store.purge({ endedMs: 0 })).toBe(2)
     expect((await store.complete(claims.slice(9), 1)).join()).toBe('true')
-    await drop()
   })
 
   test('a missing table is an error that names it', async () => {
-    const { pool, drop } = await freshDatabase()
+    const { pool } = database
     const store = pgIdempotencyStore({ pool, table: 'elsewhere' })
     const claiming = store.claim('a', ['one'], { owner: 'x', leaseMs: 1_000 })
     await expect(claiming).rejects.toMatchObject({ code: 'EVT_PG_RELATION_MISSING' })
     expect(() => pgIdempotencyStore({ pool, table: 'x"; drop table y; --' })).toThrow(/table/)
-    await drop()
   })
 })
