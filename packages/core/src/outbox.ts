@@ -45,7 +45,9 @@ export interface RelayTarget {
   /** The names of the bus's transports. */
   readonly transports: readonly string[]
   /** What the named transport promises, or undefined where the bus has none of that name. */
-  supports(transport: string): Pick<TransportSupport, 'publishOrder' | 'confirms' | 'maxMessageBytes'> | undefined
+  supports(
+    transport: string,
+  ): Pick<TransportSupport, 'durability' | 'publishOrder' | 'confirms' | 'maxMessageBytes'> | undefined
   publish(transport: string, batch: readonly Outgoing[]): Promise<readonly PublishFailure[]>
 }
 

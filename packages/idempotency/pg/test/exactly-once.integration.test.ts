@@ -1,7 +1,9 @@
 import { createBus, defineEvent, memoryTransport, on, onBatch, silentLogger, type } from '@evt/core'
 import { exactlyOnce } from '@evt/idempotency'
 import { pgOutbox } from '@evt/outbox-pg'
+import { pgTransactions } from '@evt/pg'
 import { type FreshDatabase, freshDatabase } from '@evt/servers'
+import pgClient from 'pg'
 import { pgInbox } from '../src/index.ts'
 
 const Created = defineEvent('order.created', { schema: type<{ id: string }>() })
@@ -63,7 +65,7 @@ test('a failed attempt does not suppress the next, another consumer is unaffecte
 test('duplicates through the bus have one effect and one outgoing message', async () => {
   const { pg, inbox } = await prepared()
   const once = exactlyOnce({ transactions: pg, inbox })
-  await using bus = createBus({ service: 'orders', transport: memoryTransport(), outbox: pg })
+  await using bus = createBus({ service: 'orders', transport: memoryTransport({ confirm: 'settled' }), outbox: pg })
   const paid: string[] = []
   const charge = on(
     Created,
@@ -103,4 +105,78 @@ test('one failing message of a batch fails alone', async () => {
   await bus.publishMany(['1', '2', '3', '4', '5', '6', '7', '8'].map((id) => Created.of({ id })))
   await until(() => subscription!.stats().acknowledged === 7 && transport.deadLetters().length === 1)
   expect(await effects()).toEqual(['1', '2', '4', '5', '6', '7', '8'])
+})
+
+test('a commit whose answer is lost is resolved by the inbox: one effect, and no attempt is burnt', async () => {
+  let lost = 0
+  const losing = {
+    async connect() {
+      const client = await database.pool.connect()
+      return {
+        on: (event: 'error', listener: (error: Error) => void) => client.on(event, listener),
+        release: (error?: Error | boolean) => client.release(error),
+        async query(sql: string, values?: unknown[]) {
+          const answer = await client.query(sql, values)
+          if (sql !== 'commit' || ++lost % 2 === 0) return answer
+          await database.pool.query('select pg_terminate_backend($1)', [
+            (client as never as { processID: number }).processID,
+          ])
+          throw new Error('Connection terminated unexpectedly')
+        },
+      }
+    },
+  }
+  await prepared()
+  const transactions = pgTransactions({ pool: losing })
+  let duplicates = 0
+  const once = exactlyOnce({
+    transactions,
+    inbox: pgInbox({ pool: database.pool }),
+    onDuplicate: () => {
+      duplicates += 1
+    },
+  })
+  const transport = memoryTransport()
+  await using bus = createBus({ service: 'orders', transport, logger: silentLogger })
+  const attempts: number[] = []
+  const subscription = await bus.subscribe(
+    Created,
+    once(async (order, delivery, tx) => {
+      attempts.push(delivery.attempt)
+      await tx.query('insert into effects values ($1)', [order.id])
+    }),
+    { group: 'a', concurrency: 1, retry: { attempts: 1 } },
+  )
+  await bus.publishMany(['1', '2', '3', '4', '5', '6'].map((id) => Created.of({ id })))
+  await until(() => subscription.stats().acknowledged === 6)
+  expect(await effects()).toEqual(['1', '2', '3', '4', '5', '6'])
+  expect(attempts).toEqual([1, 1, 1, 1, 1, 1])
+  expect(duplicates).toBeGreaterThan(0)
+  expect(transport.deadLetters()).toEqual([])
+})
+
+test('one connection is enough for handlers, inbox, outgoing messages and relay', async () => {
+  const pool = new pgClient.Pool({ connectionString: database.url, max: 1 })
+  const pg = pgOutbox({ pool })
+  const inbox = pgInbox({ pool })
+  await Promise.all([pg.migrate(), inbox.migrate()])
+  const once = exactlyOnce({ transactions: pg, inbox })
+  const bus = createBus({ service: 'orders', transport: memoryTransport({ confirm: 'settled' }), outbox: pg })
+  const paid: string[] = []
+  await bus.subscribe(
+    on(
+      Created,
+      once(async (order, _delivery, tx) => {
+        await tx.query('insert into effects values ($1)', [order.id])
+        return Paid.of({ id: order.id })
+      }),
+      { group: 'payment' },
+    ),
+    on(Paid, (each) => void paid.push(each.id), { group: 'shipping' }),
+  )
+  for (const id of ['1', '2', '3', '4']) await pg.run(async () => void (await bus.publish(Created, { id })))
+  await until(async () => paid.length === 4 && (await pg.count()).waiting === 0)
+  expect(await effects()).toEqual(['1', '2', '3', '4'])
+  await bus.close()
+  await pool.end()
 })

@@ -24,6 +24,9 @@ const settledWindow = 512
 const hopelessCalls = 3
 const maxResting = 10_000
 
+/** A transport that confirms at once and has not answered for so long is not well. */
+const patienceMs = 30_000
+
 /** Carries the rows of one transport, burst by burst. What one transport does holds up no other one. */
 export class Courier {
   readonly transport: string
@@ -37,9 +40,9 @@ export class Courier {
   #failedCalls = 0
   #stopping = false
   #waiting: (() => void)[] = []
+  #askedMs: number | undefined
+  #failing: unknown
   published = 0
-  /** The last failure, until a burst ends without one. */
-  failing: unknown
 
   constructor(parts: CourierParts) {
     this.#parts = parts
@@ -53,8 +56,12 @@ export class Courier {
   get isReady(): boolean {
     return this.#running === undefined && !this.#hopeless
   }
-  get memory(): number {
-    return this.#rows.size
+  /** What is wrong, until a burst ends without a failure. */
+  get failing(): unknown {
+    if (this.#failing !== undefined || this.#askedMs === undefined) return this.#failing
+    const silentMs = this.#parts.target.clock.monotonicMs() - this.#askedMs
+    if (silentMs < patienceMs) return undefined
+    return new Error(`the transport "${this.transport}" has not answered for ${Math.round(silentMs / 1_000)} s`)
   }
   /** Publishes everything up to a position that was fixed before: now, after the burst under way, or after a rest. */
   run(upTo: Position): void {
@@ -99,7 +106,7 @@ export class Courier {
         await this.#burst(upTo)
         await this.#rows.drained()
         if (this.#resting.size > 0) continue
-        this.failing = undefined
+        this.#failing = undefined
         this.#resting.calm()
       } catch (error) {
         this.#report(error)
@@ -156,7 +163,10 @@ export class Courier {
       if (!this.#mayPublish()) return
       const now = wholeBatches ? rest : firstOfEachKey(rest)
       const chosen = new Set(now)
-      const verdicts = await publishRows(this.#parts, now)
+      this.#askedMs = this.#parts.target.clock.monotonicMs()
+      const verdicts = await publishRows(this.#parts, now).finally(() => {
+        this.#askedMs = undefined
+      })
       this.#countCall(verdicts, hopelessCalls)
       this.#rows.remove(await this.#settle(now, verdicts))
       rest = wholeBatches ? [] : rest.filter((row) => !chosen.has(row) && !this.#resting.has(row))
@@ -227,8 +237,8 @@ export class Courier {
   }
   #report(error: unknown): void {
     const { store, target, transport } = this.#parts
-    if (this.failing === undefined) target.logger.warn({ outbox: store.name, transport, error }, 'the relay failed')
-    this.failing = error
+    if (this.#failing === undefined) target.logger.warn({ outbox: store.name, transport, error }, 'the relay failed')
+    this.#failing = error
   }
   #changed(): void {
     for (const resolve of this.#waiting.splice(0)) resolve()

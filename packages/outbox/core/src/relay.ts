@@ -118,6 +118,12 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
   const run = async (to: RelayTarget, keeper: LeadKeeper) => {
     let backOffMs = 0
     let isPoll = true
+    for (const transport of to.transports) {
+      const { durability, confirms } = to.supports(transport)!
+      // A row is deleted once its message was accepted; a transport that keeps nothing would lose it then.
+      if (durability === 'broker' || confirms === 'settled') continue
+      to.logger.warn({ outbox: store.name, transport }, 'the transport may lose what the outbox has handed over to it')
+    }
     await store.probe().then(({ durability }) => {
       if (durability === 'relaxed')
         to.logger.warn({ outbox: store.name }, 'a crash of the database may lose what it has committed')
@@ -209,7 +215,7 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
     },
     health() {
       const name = `outbox:${store.name}`
-      const found = failing ?? couriers.find((courier) => courier.failing !== undefined)?.failing
+      const found = failing ?? couriers.map((courier) => courier.failing).find((failure) => failure !== undefined)
       if (found !== undefined) {
         return { name, status: 'degraded', reason: found instanceof Error ? found.message : String(found) }
       }

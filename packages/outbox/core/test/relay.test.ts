@@ -1,11 +1,12 @@
-import { isEvtError } from '@evt/core'
+import { isEvtError, silentLogger } from '@evt/core'
 import { eventually, failureOf, gate } from '@evt/core/conformance'
 import type { OutboxRow } from '../src/index.ts'
 import { manualClock } from './manual-clock.ts'
 import { failing, fixture } from './relay-fixture.ts'
 
 const empty = async (store: ReturnType<typeof fixture>['store']) => (await store.count()).waiting === 0
-const independent = () => ({ publishOrder: 'independent', confirms: 'accepted', maxMessageBytes: 1e6 }) as const
+const independent = () =>
+  ({ durability: 'broker', publishOrder: 'independent', confirms: 'accepted', maxMessageBytes: 1e6 }) as const
 
 test('a row deleted while a read that saw it is under way is not published again', async () => {
   const [asked, answer] = [gate(), gate()]
@@ -88,6 +89,38 @@ test('a transport that never answers holds up no other', async () => {
   never.open()
   await eventually(() => empty(store), 'what was stuck is published once the transport answers')
   await relay.stop()
+})
+
+test('health tells of a transport that has not answered for half a minute', async () => {
+  const clock = manualClock()
+  const { relay, write, start } = fixture({ pollMs: 1_000, leaseMs: 600_000 })
+  const never = gate()
+  await write('a1')
+  start(() => never.opened.then(() => []), { clock })
+  await clock.advance(29_000)
+  expect(relay.health().status).toBe('healthy')
+  await clock.advance(2_000)
+  expect(relay.health()).toMatchObject({ status: 'degraded', reason: expect.stringContaining('main') })
+  never.open()
+  await clock.advance(1_000)
+  expect(relay.health().status).toBe('healthy')
+  await relay.stop()
+})
+
+test('a transport that keeps nothing is warned of: what it was handed is deleted from the outbox', async () => {
+  for (const [durability, confirms, warnings] of [
+    ['broker', 'accepted', 0],
+    ['process', 'settled', 0],
+    ['process', 'accepted', 1],
+    ['none', 'accepted', 1],
+  ] as const) {
+    const { relay, start } = fixture()
+    const warn = jest.fn()
+    const supports = () => ({ durability, confirms, publishOrder: 'prefix', maxMessageBytes: 1e6 }) as const
+    start(() => [], { supports, logger: { ...silentLogger, warn } })
+    await relay.stop()
+    expect(warn).toHaveBeenCalledTimes(warnings)
+  }
 })
 
 test('rows whose transport the bus does not have are reported and left alone', async () => {
@@ -251,7 +284,8 @@ test.each([
     const { store, relay, calls, published, write, start } = fixture({ batch: each.batch, leaseMs: 100 })
     const hang = gate()
     await write('a1', 'a2', 'a3')
-    const supports = () => ({ publishOrder: each.publishOrder, confirms: 'accepted', maxMessageBytes: 1e6 }) as const
+    const supports = () =>
+      ({ durability: 'broker', publishOrder: each.publishOrder, confirms: 'accepted', maxMessageBytes: 1e6 }) as const
     start(() => hang.opened.then(() => []), { supports })
     await eventually(() => calls.length === 1, 'the first call is under way')
     // Blocks the event loop for longer than the lease, as a long garbage collection does.

@@ -20,6 +20,7 @@ export interface PgOutboxStoreOptions {
   /** Default `evt_outbox`; the lead of the relay is kept in `<table>_lead`. */
   readonly table?: string | undefined
 }
+const maxStatementBytes = 32 * 1_024 * 1_024
 type Write = (sql: string, values: readonly unknown[]) => Promise<unknown>
 
 /** Rows in one table, the lead in another beside it. Time is the server's. */
@@ -121,8 +122,22 @@ export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTran
   }
 }
 
-/** One statement for any number of messages. */
+/** One statement for any number of messages, unless they are so large that the server could not take them at once. */
 export async function insertRows(table: string, write: Write, messages: readonly StoredMessage[]): Promise<void> {
+  let first = 0
+  let bytes = 0
+  for (const [index, message] of messages.entries()) {
+    if (index > first && bytes + message.payload.byteLength > maxStatementBytes) {
+      await insertSome(table, write, messages.slice(first, index))
+      first = index
+      bytes = 0
+    }
+    bytes += message.payload.byteLength
+  }
+  await insertSome(table, write, first === 0 ? messages : messages.slice(first))
+}
+
+async function insertSome(table: string, write: Write, messages: readonly StoredMessage[]): Promise<void> {
   const column = (value: (message: StoredMessage) => string | null) => arrayLiteral(messages.map(value))
   await write(
     `insert into ${table} (transport, topic, message_id, key, headers, payload)

@@ -33,7 +33,12 @@ function recordingTarget(publish: RelayTarget['publish']): RelayTarget {
     clock: systemClock,
     logger: silentLogger,
     transports: ['memory'],
-    supports: () => ({ publishOrder: 'prefix', confirms: 'accepted', maxMessageBytes: 1_000_000 }),
+    supports: () => ({
+      durability: 'broker',
+      publishOrder: 'prefix',
+      confirms: 'accepted',
+      maxMessageBytes: 1_000_000,
+    }),
     publish,
   }
 }

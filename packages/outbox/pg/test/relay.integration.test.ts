@@ -30,7 +30,12 @@ function recording(answer: (batch: readonly Outgoing[]) => Promise<void> = async
     clock: systemClock,
     logger: silentLogger,
     transports: ['main'],
-    supports: () => ({ publishOrder: 'prefix', confirms: 'accepted', maxMessageBytes: 1_000_000 }),
+    supports: () => ({
+      durability: 'broker',
+      publishOrder: 'prefix',
+      confirms: 'accepted',
+      maxMessageBytes: 1_000_000,
+    }),
     async publish(_transport, batch) {
       await answer(batch)
       published.push(...batch.map((each) => each.headers.text!))
@@ -135,6 +140,19 @@ test('a row that somebody damaged is put aside with its reason, and holds up not
   const { rows } = await database.pool.query('select refused from evt_outbox')
   expect(rows[0].refused).toContain('cannot be read')
 })
+
+test('a transaction with more than one statement can hold is written in several, in order', async () => {
+  const outbox = outboxOf({ relay: { pollMs: 10 } })
+  await outbox.migrate()
+  const payload = Buffer.alloc(12 * 1_024 * 1_024, 1)
+  const large = ['1', '2', '3', '4', '5'].map((text) => ({ ...message(text), payload }))
+  await outbox.run((tx) => outbox.append(tx, large))
+  expect(await outbox.count()).toEqual({ waiting: 5, parked: 0 })
+  const { published, target } = recording()
+  await outbox.start(target)
+  await eventually(() => published.length === 5, 'all are published', 15_000)
+  expect(published).toEqual(['1', '2', '3', '4', '5'])
+}, 30_000)
 
 test('rows get their ids right before the commit: a transaction that stays open for long inverts nothing', async () => {
   const outbox = outboxOf({ relay: false })

@@ -67,7 +67,7 @@ export function relayTarget(
     clock: systemClock,
     logger: silentLogger,
     transports: ['main'],
-    supports: () => ({ publishOrder: 'prefix', confirms, maxMessageBytes: 1_000_000 }),
+    supports: () => ({ durability: 'broker', publishOrder: 'prefix', confirms, maxMessageBytes: 1_000_000 }),
     publish,
     ...rest,
   }

@@ -89,7 +89,14 @@ async function race<Transaction>(create: OutboxStoreFactory<Transaction>, option
         return failures
       },
       failing
-        ? { supports: () => ({ publishOrder: 'independent', confirms: 'accepted', maxMessageBytes: 1_000_000 }) }
+        ? {
+            supports: () => ({
+              durability: 'broker',
+              publishOrder: 'independent',
+              confirms: 'accepted',
+              maxMessageBytes: 1_000_000,
+            }),
+          }
         : {},
     )
     const relayOptions: RelayOptions = { batch: 7, pollMs: 3, leaseMs: 5_000 }
