@@ -83,14 +83,18 @@ export function pgInbox(options: PgInboxOptions): PgInbox {
       await migrate({ pool, name: `inbox/${name}`, schema, migrations, identifiers: { table: name } })
     },
     async purge({ olderThanMs, limit = 10_000 }) {
-      const answer = await withConnection(pool, (connection) =>
-        connection.query(
-          `delete from ${table} where ctid = any (array(select ctid from ${table}
-           where entered_at < statement_timestamp() - $1 * interval '1 millisecond' limit $2))`,
-          [olderThanMs, limit],
-        ),
-      )
-      return answer.rowCount ?? 0
+      try {
+        const answer = await withConnection(pool, (connection) =>
+          connection.query(
+            `delete from ${table} where ctid = any (array(select ctid from ${table}
+             where entered_at < statement_timestamp() - $1::float8 * interval '1 millisecond' limit $2))`,
+            [olderThanMs, limit],
+          ),
+        )
+        return answer.rowCount ?? 0
+      } catch (error) {
+        throw pgFailure(error, { operation: 'Forgetting inbox entries', relation: table })
+      }
     },
   }
 }

@@ -1,4 +1,4 @@
-import { createBus, defineEvent, memoryTransport, on, onBatch, silentLogger, type } from '@evt/core'
+import { createBus, defineEvent, memoryTransport, on, silentLogger, type } from '@evt/core'
 import { exactlyOnce } from '@evt/idempotency'
 import { pgOutbox } from '@evt/outbox-pg'
 import { pgTransactions } from '@evt/pg'
@@ -31,37 +31,6 @@ async function prepared() {
 const effects = async () =>
   (await database.pool.query('select id from effects order by id')).rows.map((row) => row.id as string)
 
-test('15 deliveries of one id at once have one effect and hold no connection waiting', async () => {
-  const { pg, inbox } = await prepared()
-  const answers = await Promise.all(
-    Array.from({ length: 15 }, () =>
-      pg.run(async (tx) => {
-        const [entered] = await inbox.enter(tx, 'a', ['one'])
-        if (entered === 'fresh') {
-          await tx.query(`insert into effects values ('one')`)
-          await tx.query('select pg_sleep(0.2)')
-        }
-        return entered
-      }),
-    ),
-  )
-  expect(answers.filter((entered) => entered === 'fresh')).toHaveLength(1)
-  expect(await effects()).toEqual(['one'])
-})
-
-test('a failed attempt does not suppress the next, another consumer is unaffected, and an id twice in a batch is done once', async () => {
-  const { pg, inbox } = await prepared()
-  const fail = pg.run(async (tx) => {
-    await inbox.enter(tx, 'a', ['one'])
-    throw new Error('no')
-  })
-  await expect(fail).rejects.toThrow('no')
-  expect(await pg.run((tx) => inbox.enter(tx, 'a', ['one', 'two', 'one']))).toEqual(['fresh', 'fresh', 'done'])
-  expect(await pg.run((tx) => inbox.enter(tx, 'a', ['one', 'three']))).toEqual(['done', 'fresh'])
-  expect(await pg.run((tx) => inbox.enter(tx, 'b', ['one\0']))).toEqual(['fresh'])
-  expect(await inbox.purge({ olderThanMs: 0 })).toBe(4)
-})
-
 test('duplicates through the bus have one effect and one outgoing message', async () => {
   const { pg, inbox } = await prepared()
   const once = exactlyOnce({ transactions: pg, inbox })
@@ -83,28 +52,6 @@ test('duplicates through the bus have one effect and one outgoing message', asyn
   await until(() => subscription!.stats().acknowledged === 10 && paid.length > 0)
   expect(await effects()).toEqual(['1'])
   expect(paid).toEqual(['1'])
-})
-
-test('one failing message of a batch fails alone', async () => {
-  const { pg, inbox } = await prepared()
-  const once = exactlyOnce({ transactions: pg, inbox })
-  const transport = memoryTransport()
-  await using bus = createBus({ service: 'orders', transport, outbox: pg, logger: silentLogger })
-  const [subscription] = await bus.subscribe(
-    onBatch(
-      Created,
-      once.batch(async (orders, _deliveries, tx) => {
-        for (const order of orders) {
-          if (order.id === '3') throw new Error('three')
-          await tx.query('insert into effects values ($1)', [order.id])
-        }
-      }),
-      { group: 'a', batch: { maxItems: 8, lingerMs: 20 }, retry: { attempts: 1 } },
-    ),
-  )
-  await bus.publishMany(['1', '2', '3', '4', '5', '6', '7', '8'].map((id) => Created.of({ id })))
-  await until(() => subscription!.stats().acknowledged === 7 && transport.deadLetters().length === 1)
-  expect(await effects()).toEqual(['1', '2', '4', '5', '6', '7', '8'])
 })
 
 test('a commit whose answer is lost is resolved by the inbox: one effect, and no attempt is burnt', async () => {

@@ -32,6 +32,16 @@ describe('the PostgreSQL inbox', () => {
   }
   for (const { name, run } of inboxCases(create)) test(name, run, 20_000)
 
+  test('purge forgets old entries, in bounded steps', async () => {
+    const inbox = pgInbox({ pool: database.pool, table: `inbox_${++tables}` })
+    await inbox.migrate()
+    const keys = Array.from({ length: 10 }, (_v, n) => `k${n}`)
+    await pgTransactions({ pool: database.pool }).run((transaction) => inbox.enter(transaction, 'a', keys))
+    expect(await inbox.purge({ olderThanMs: 60_000 })).toBe(0)
+    expect(await inbox.purge({ olderThanMs: 0, limit: 6 })).toBe(6)
+    expect(await inbox.purge({ olderThanMs: 0 })).toBe(4)
+  })
+
   test('refuses transactions of another database, at construction where both have been asked', async () => {
     const [one, other] = [await freshDatabase(), await freshDatabase()]
     const inbox = pgInbox({ pool: one.pool })

@@ -108,6 +108,7 @@ export function rowCases<Transaction>(create: OutboxStoreFactory<Transaction>): 
           )
           const upTo = (await readAll(store))[6]!.position
           const page = await readAll(store, { upTo, limit: 4 })
+          expectThat(page.length === 4, 'a read without `after` begins at the start')
           const next = await readAll(store, { upTo, limit: 4, after: page.at(-1)!.position })
           expectThat(page.length === 4 && next.length === 3, 'a read ends at its limit and at its upper position')
           expectThat((await texts(store, { maxBytes: 3 })).join() === '0,1,2', 'a read ends once it has its bytes')
