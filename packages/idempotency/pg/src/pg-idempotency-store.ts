@@ -16,7 +16,7 @@ export interface PgIdempotencyOptions {
   readonly pool: PgPoolLike
   /** Default `public`. */
   readonly schema?: string | undefined
-  /** Default `evt_claims`. */
+  /** Default `evt_idempotency`. */
   readonly table?: string | undefined
 }
 export interface PgIdempotencyStore extends IdempotencyStore {
@@ -31,7 +31,7 @@ export interface PgIdempotencyStore extends IdempotencyStore {
 /** Claims and handled messages in a table; time is the server's. One statement per batch, none of them in a transaction. */
 export function pgIdempotencyStore(options: PgIdempotencyOptions): PgIdempotencyStore {
   checkKnown('pgIdempotencyStore', options, ['pool', 'schema', 'table'])
-  const { pool, schema = 'public', table: name = 'evt_claims' } = options
+  const { pool, schema = 'public', table: name = 'evt_idempotency' } = options
   const table = quotedTable(schema, name)
   const ask = async (operation: string, sql: string, values: readonly unknown[]) => {
     try {
@@ -112,8 +112,8 @@ export function pgIdempotencyStore(options: PgIdempotencyOptions): PgIdempotency
     // Kept, so that the fence goes on growing.
     release: (claims) => change('Releasing claims', `owner = '', until = statement_timestamp()`, claims),
     async migrate() {
-      const migrations = readMigrations(import.meta.url, 'claims')
-      await migrate({ pool, name: `claims/${name}`, schema, migrations, identifiers: { table: name } })
+      const migrations = readMigrations(import.meta.url, 'idempotency')
+      await migrate({ pool, name: `idempotency/${name}`, schema, migrations, identifiers: { table: name } })
     },
     async purge(purgeOptions = {}) {
       const endedMs = wholeNumber('endedMs', purgeOptions.endedMs, { min: 0, default: 3_600_000 })

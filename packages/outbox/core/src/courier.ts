@@ -1,4 +1,4 @@
-import type { RelayTarget, TransportSupport } from '@evt/core'
+import { crashPoint, type RelayTarget, type TransportSupport } from '@evt/core'
 import type { Lease, OutboxRow, OutboxStore, Position } from './outbox-store.ts'
 import { publishRows, type Verdict } from './publish-rows.ts'
 import { PublishedRows } from './published-rows.ts'
@@ -84,12 +84,15 @@ export class Courier {
   nudge(): void {
     this.#changed()
   }
-  async stop(): Promise<void> {
+  /** Begins nothing more; awaits the calls under way, unless told that waiting is over. */
+  async stop(isOver: () => boolean = () => false): Promise<void> {
     this.#stopping = true
     this.#resting.stop()
     this.#changed()
-    await this.#running
-    await this.#rows.drained()
+    while (this.#running !== undefined && !isOver()) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+    if (!isOver()) await this.#rows.drained()
   }
   resume(): void {
     this.#stopping = false
@@ -213,7 +216,9 @@ export class Courier {
     }
     this.published += accepted.length
     const lease = this.#parts.lead()
-    if (refused.length > 0 && lease !== undefined && (await this.#parts.store.park(lease, refused))) {
+    if (refused.length === 0 || lease === undefined) return accepted
+    crashPoint('outbox.refused')
+    if (await this.#parts.store.park(lease, refused)) {
       const { store, target, transport } = this.#parts
       target.logger.error(
         { outbox: store.name, transport, rows: refused.length, reason: refused[0]!.reason },

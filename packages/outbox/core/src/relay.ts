@@ -1,4 +1,13 @@
-import { checkKnown, evtError, invalidOption, type PartHealth, type RelayTarget, uuidv7, wholeNumber } from '@evt/core'
+import {
+  checkKnown,
+  evtError,
+  invalidOption,
+  type PartHealth,
+  type RelayTarget,
+  type Timer,
+  uuidv7,
+  wholeNumber,
+} from '@evt/core'
 import { Courier } from './courier.ts'
 import type {} from './errors.ts'
 import { LeadKeeper } from './lead-keeper.ts'
@@ -15,7 +24,10 @@ export interface RelayOptions {
   readonly onRefused?: 'park' | 'block' | undefined
 }
 export interface Relay {
-  /** Publishes what is due, then returns: for cron and serverless. Nothing is published while another relay leads. */
+  /**
+   * Publishes what is due, then returns: for cron and serverless. No call begins after the budget; one under way is awaited,
+   * after an abort for half a second at most. Nothing is published while another relay leads.
+   */
   drain(options: {
     readonly budgetMs: number
     readonly signal?: AbortSignal | undefined
@@ -30,6 +42,7 @@ export interface Relay {
 }
 
 const longestBackOffMs = 10_000
+const abortGraceMs = 500
 
 /**
  * Publishes committed rows in bursts: fix an upper position, read everything up to it from the start in order, publish,
@@ -166,6 +179,7 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
       keeper.endsWhen(isOver)
     }
     const timer = clock.startTimer(nudge, budgetMs)
+    let grace: Timer | undefined
     signal?.addEventListener('abort', nudge, { once: true })
     try {
       for (let last = -1; !isOver() && count() > last; ) {
@@ -176,11 +190,18 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
         await Promise.all(couriers.map((courier) => courier.quiet(isOver)))
       }
       if (isAlone) {
-        await Promise.all(couriers.map((courier) => courier.stop()))
+        // A call under way at the end is awaited, so that what it publishes is deleted; after an abort not for ever.
+        let isPatient = true
+        grace = clock.startTimer(() => {
+          isPatient = false
+          nudge()
+        }, abortGraceMs)
+        await Promise.all(couriers.map((courier) => courier.stop(() => signal?.aborted === true && !isPatient)))
         await keeper.release()
       }
     } finally {
       timer.cancel()
+      grace?.cancel()
       signal?.removeEventListener('abort', nudge)
       if (isAlone) keeper.endsWhen(undefined)
     }

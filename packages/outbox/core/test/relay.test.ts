@@ -395,6 +395,19 @@ describe('drain', () => {
     })
     expect(await relay.drain({ budgetMs: 60_000, signal: controller.signal })).toEqual({ published: 1, remaining: 2 })
   })
+  test('returns at an abort even though a transport never answers, and goes on another time', async () => {
+    const { relay, write, attach } = fixture({ batch: 1 })
+    await write('a1', 'a2')
+    const controller = new AbortController()
+    const hang = gate()
+    attach(() => {
+      controller.abort()
+      return hang.opened.then(() => [])
+    })
+    expect(await relay.drain({ budgetMs: 60_000, signal: controller.signal })).toEqual({ published: 0, remaining: 2 })
+    hang.open()
+    await eventually(async () => (await relay.drain({ budgetMs: 5_000 })).remaining === 0, 'the rest is published')
+  })
   test('waits for a transport that confirms when handled', async () => {
     const { relay, write, attach } = fixture()
     await write('a1', 'b1')
