@@ -1,4 +1,4 @@
-import { checkKnown, type Outbox, type StoredMessage } from '@evt/core'
+import { checkFunction, checkKnown, type Outbox, type StoredMessage } from '@evt/core'
 import { createRelay, type OutboxStore, type Relay, type RelayOptions } from '@evt/outbox'
 import {
   migrate,
@@ -120,7 +120,11 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
 
 function listenPoolOf({ pool, listen }: PgOutboxOptions): PgListenPool | undefined {
   if (listen === false) return undefined
-  if (listen !== undefined) return listen.pool
+  if (listen !== undefined) {
+    checkKnown('pgOutbox.listen', listen, ['pool'])
+    checkFunction('listen.pool.connect', listen.pool?.connect)
+    return listen.pool
+  }
   const max = (pool as { readonly options?: { readonly max?: unknown } }).options?.max
   return typeof max === 'number' && max >= fewestToListen ? (pool as PgListenPool) : undefined
 }

@@ -120,10 +120,23 @@ test('a client after BEGIN is written through at the call, and one outside a tra
   expect(await pg.count()).toEqual({ waiting: 1, parked: 0 })
 })
 
-test('a missing table and an unreachable server are errors that name them', async () => {
+test('a missing table is an error that names it, and illegal options are refused by name', async () => {
   const pg = pgOutbox({ pool: database.pool, relay: false })
   const missing = await failure(pg.run((tx) => pg.append(tx, [message('a', 'x')])))
   expect(isEvtError(missing, 'EVT_PG_RELATION_MISSING')).toBe(true)
   expect((missing as Error).message).toContain('evt_outbox')
-  expect(() => pgOutbox({ pool: database.pool, table: 'x; drop table y' })).toThrow(/table/)
+  const { pool } = database
+  const illegal: readonly [unknown, RegExp][] = [
+    [{ table: 'x; drop table y' }, /table/],
+    [{ table: 'x'.repeat(60) }, /table/],
+    [{ schema: "a'" }, /schema/],
+    [{ relay: { bath: 1 } }, /bath/],
+    [{ relay: { batch: 0 } }, /batch/],
+    [{ relay: { onRefused: 'drop' } }, /onRefused/],
+    [{ listen: { pool: {} } }, /listen/],
+    [{ tables: 'x' }, /tables/],
+  ]
+  for (const [options, named] of illegal) {
+    expect(() => pgOutbox({ pool, ...(options as object) })).toThrow(named)
+  }
 })

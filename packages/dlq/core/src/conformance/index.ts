@@ -81,10 +81,10 @@ export function dlqStoreCases(create: () => Promise<DlqStore>): readonly Conform
         do {
           const page = await store.list({}, { limit: 1, cursor })
           seen.push(...page.entries.map((entry) => entry.id))
-          await store.append([sample('0', { id: '!first' })])
+          await store.append([sample('0', { id: '\0first' })])
           cursor = page.cursor
         } while (cursor !== undefined)
-        const old = seen.filter((id) => id !== '!first')
+        const old = seen.filter((id) => id !== '\0first')
         expectThat(old.length === odd.length && new Set(old).size === odd.length, 'each is seen once')
       },
     },
