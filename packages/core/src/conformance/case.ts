@@ -13,7 +13,7 @@ export function expectThat(holds: boolean, promise: string): asserts holds {
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
   promise: string,
-  deadlineMs = 5_000,
+  deadlineMs = 10_000,
 ): Promise<void> {
   const endMs = performance.now() + deadlineMs
   while (!(await condition())) {
