@@ -45,7 +45,7 @@ export async function readAll(
   return store.read({ ...all, ...range })
 }
 
-export function textOf(row: OutboxRow): string {
+function textOf(row: OutboxRow): string {
   return Buffer.from(row.message!.payload).toString('utf8')
 }
 
