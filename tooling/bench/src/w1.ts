@@ -46,7 +46,7 @@ function ideal(handlers: number): Contender {
         'order.created',
         Array.from({ length: handlers }, (_value, index) => async (envelope: Envelope) => {
           handled += 1
-          seen?.handled[index]!.push(envelope.id)
+          seen?.handled[index]?.push(envelope.id)
         }),
       )
       const publish = async (type: string, payload: Order) => {
@@ -84,7 +84,13 @@ function ours(name: string, handlers: number, { middlewares = 0, isOff = false }
   return {
     name,
     async start() {
-      const off = { filter: undefined, rateLimit: undefined, circuit: false, latestOnly: false, use: [{ name: 'idle' }] }
+      const off = {
+        filter: undefined,
+        rateLimit: undefined,
+        circuit: false,
+        latestOnly: false,
+        use: [{ name: 'idle' }],
+      }
       const bus: Bus = createBus({
         service: 'bench',
         transport: memoryTransport({ confirm: 'settled', byReference: true }),
@@ -102,7 +108,7 @@ function ours(name: string, handlers: number, { middlewares = 0, isOff = false }
           OrderCreated,
           async (_order, delivery) => {
             handled += 1
-            seen?.handled[index]!.push(delivery.id)
+            seen?.handled[index]?.push(delivery.id)
           },
           options,
         )
@@ -140,7 +146,7 @@ function emittery(handlers: number): Contender {
       for (let index = 0; index < handlers; index += 1) {
         emitter.on('order.created', async ({ data }) => {
           handled += 1
-          seen?.handled[index]!.push(data.id)
+          seen?.handled[index]?.push(data.id)
         })
       }
       return {

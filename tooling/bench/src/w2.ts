@@ -60,7 +60,7 @@ function ideal(isEncoded: boolean): Contender {
       const waiting: (() => void)[] = []
       const handler = async (payload: Order, id: string) => {
         if (payload.id.length > 0) handled += 1
-        seen?.handled[0]!.push(id)
+        seen?.handled[0]?.push(id)
       }
       const work = async ({ id, payload }: Envelope) => {
         await handler(isEncoded ? (JSON.parse(payload as string) as Order) : (payload as Order), id)
@@ -125,7 +125,7 @@ function ours(name: string, options: MemoryTransportOptions): Contender {
         OrderCreated,
         async (payload, delivery) => {
           if (payload.id.length > 0) handled += 1
-          seen?.handled[0]!.push(delivery.id)
+          seen?.handled[0]?.push(delivery.id)
           if (handled === awaited) onIdle?.()
         },
         { group: 'g', concurrency },

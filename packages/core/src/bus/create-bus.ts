@@ -126,9 +126,9 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     outsideTransaction,
     onStored: startRelay,
   })
-  const publishMessages: typeof publishing = (messages, publishOptions, parent, idOf) => {
+  const publishMessages: typeof publishing.publishMessages = (messages, publishOptions, parent, idOf) => {
     if (state === 'closed') return Promise.reject(busClosed(service))
-    return publishing(messages, publishOptions, parent, idOf)
+    return publishing.publishMessages(messages, publishOptions, parent, idOf)
   }
   const context: BusContext = {
     service,
@@ -212,9 +212,11 @@ export function createBus(options: BusOptions<never>): Bus<never> {
 
   const bus: Bus<never> = {
     service,
-    async publish(event, payload, publishOptions = {}) {
-      if (event?.['~event'] === undefined) throw invalidOption('event', 'expected what defineEvent returns')
-      return (await publishMessages([event.of(payload)], publishOptions, undefined))[0]!
+    publish(event, payload, publishOptions) {
+      if (event?.['~event'] === undefined)
+        return Promise.reject(invalidOption('event', 'expected what defineEvent returns'))
+      if (state === 'closed') return Promise.reject(busClosed(service))
+      return publishing.publishOne(event, payload, publishOptions)
     },
     publishMany: async (messages, publishOptions = {}) => publishMessages(messages, publishOptions, undefined),
     fire(event, payload, publishOptions = {}) {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
+import { EncodedMessage, type EventStamp } from '../encoded-message.ts'
 import { checkMetadata, checkText, traceHeaders, writeHeaders } from '../envelope.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
@@ -28,6 +29,9 @@ export interface Encoder {
   idOf(options: PublishOptions): string
   /** Encodes once; `rename` the result for further topics. */
   encode(draft: Draft, topic: string, byReference: boolean): Outgoing
+  /** The same for a message without options, on its way to a transport of this process. */
+  encodeLocal(stamp: EventStamp, topic: string, payload: unknown, byReference: boolean): EncodedMessage
+  stampOf(event: AnyEvent): EventStamp
 }
 
 export function createEncoder(service: string, clock: Clock, maxPayloadBytes: number): Encoder {
@@ -41,6 +45,14 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
       time = new Date(nowMs).toISOString()
     }
     return time
+  }
+  const bytesOf = (event: AnyEvent, value: unknown) => {
+    const payload = encodePayload(event, value)
+    if (payload.byteLength > maxPayloadBytes) {
+      const message = `The payload of "${event.name}" has ${payload.byteLength} bytes, at most ${maxPayloadBytes} are allowed`
+      throw evtError('EVT_PAYLOAD_TOO_LARGE', message, { bytes: payload.byteLength, maxBytes: maxPayloadBytes })
+    }
+    return payload
   }
   return {
     idOf: (options) => (options.id === undefined ? uuidv7(clock.nowMs()) : checkId(options.id)),
@@ -68,12 +80,23 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
         metadataOf(draft),
         parent === undefined ? undefined : traceOf(parent.received.headers),
       )
-      const payload = byReference ? nothing : encodePayload(event, draft.payload)
-      if (payload.byteLength > maxPayloadBytes) {
-        const message = `The payload of "${event.name}" has ${payload.byteLength} bytes, at most ${maxPayloadBytes} are allowed`
-        throw evtError('EVT_PAYLOAD_TOO_LARGE', message, { bytes: payload.byteLength, maxBytes: maxPayloadBytes })
-      }
+      const payload = byReference ? nothing : bytesOf(event, draft.payload)
       return { id: draft.id, topic, key, headers, payload, value: byReference ? draft.payload : undefined }
+    },
+    stampOf: (event) => ({ event, source }),
+    encodeLocal(stamp, topic, payload, byReference) {
+      const { event } = stamp
+      const { keyOf } = event['~event']
+      const key = keyOf?.(payload as never)
+      if (keyOf !== undefined) checkKey(event, key)
+      const timeMs = clock.nowMs()
+      return new EncodedMessage(stamp, topic, {
+        id: uuidv7(timeMs),
+        key,
+        timeMs,
+        payload: byReference ? nothing : bytesOf(event, payload),
+        value: byReference ? payload : undefined,
+      })
     },
   }
 }

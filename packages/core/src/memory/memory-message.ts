@@ -6,8 +6,9 @@ export class MemoryMessage {
   readonly sequence: number
   readonly publishedMs: number
   readonly bytes: number
+  /** Told once every durable group has settled it. */
+  waiter: { confirm(): void } | undefined
   #unsettled = 0
-  #settled: (() => void) | undefined
 
   constructor(outgoing: Outgoing, sequence: number, publishedMs: number) {
     this.outgoing = outgoing
@@ -15,19 +16,26 @@ export class MemoryMessage {
     this.publishedMs = publishedMs
     this.bytes = outgoing.payload.byteLength
   }
+  get isSettled(): boolean {
+    return this.#unsettled === 0
+  }
   /** One more durable group must settle it. */
   await(): void {
     this.#unsettled += 1
   }
   settle(): void {
     this.#unsettled -= 1
-    if (this.#unsettled === 0) this.#settled?.()
+    if (this.#unsettled > 0 || this.waiter === undefined) return
+    const { waiter } = this
+    // The log keeps the message: what it no longer needs must not stay with it.
+    this.waiter = undefined
+    waiter.confirm()
   }
   /** Resolves when every durable group has settled it. */
   whenSettled(): Promise<void> | undefined {
-    if (this.#unsettled === 0) return undefined
+    if (this.isSettled) return undefined
     return new Promise((resolve) => {
-      this.#settled = resolve
+      this.waiter = { confirm: resolve }
     })
   }
 }

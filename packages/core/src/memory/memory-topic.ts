@@ -7,7 +7,8 @@ import { MemoryMessage } from './memory-message.ts'
 /** The groups of one topic over a bounded log of what was published. */
 export class MemoryTopic {
   readonly name: string
-  readonly groups = new Map<string, MemoryGroup>()
+  /** By consumer. A new list at every change, so that one may be walked while handlers run. */
+  groups: readonly MemoryGroup[] = []
   /** Publishers that wait for room, first come first served. */
   readonly waiting = new Queue<() => void>()
   readonly #clock: Clock
@@ -25,13 +26,13 @@ export class MemoryTopic {
   }
   /** Whether every group has room for one more message of this size. An empty group takes one of any size. */
   hasRoom(bytes: number): boolean {
-    for (const group of this.groups.values()) if (!this.#fits(group, bytes)) return false
+    for (const group of this.groups) if (!this.#fits(group, bytes)) return false
     return true
   }
   /** Makes room by dropping the oldest that nobody holds; answers how many were dropped, or null where that is not enough. */
   dropOldest(bytes: number): number | null {
     let dropped = 0
-    for (const group of this.groups.values()) {
+    for (const group of this.groups) {
       while (!this.#fits(group, bytes)) {
         if (!group.dropOldest()) return null
         dropped += 1
@@ -42,15 +43,27 @@ export class MemoryTopic {
   #fits(group: MemoryGroup, bytes: number): boolean {
     return group.size === 0 || (group.size < this.#maxMessages && group.bytes + bytes <= this.#maxBytes)
   }
-  add(outgoing: Outgoing): MemoryMessage {
+  group(consumer: string): MemoryGroup | undefined {
+    return this.groups.find(({ name }) => name === consumer)
+  }
+  addGroup(group: MemoryGroup): void {
+    this.groups = [...this.groups, group]
+  }
+  removeGroup(group: MemoryGroup): void {
+    this.groups = this.groups.filter((each) => each !== group)
+  }
+  add(outgoing: Outgoing, nowMs: number = this.#clock.nowMs()): MemoryMessage {
     this.#sequence += 1
-    const message = new MemoryMessage(outgoing, this.#sequence, this.#clock.nowMs())
+    const message = new MemoryMessage(outgoing, this.#sequence, nowMs)
     this.#log.push(message)
     this.#logBytes += message.bytes
     while (this.#log.size > this.#maxMessages || (this.#logBytes > this.#maxBytes && this.#log.size > 1)) {
       this.#logBytes -= this.#log.shift()!.bytes
     }
-    for (const group of this.groups.values()) group.add(message)
+    const { groups } = this
+    // All have it before anybody runs: a handler may publish the next message of the same key.
+    for (let index = 0; index < groups.length; index += 1) groups[index]!.add(message)
+    for (let index = 0; index < groups.length; index += 1) groups[index]!.announce()
     return message
   }
   /** Gives a new group what the log still has from its start on. */

@@ -11,6 +11,7 @@ import type {
   TransportDeadLetter,
   TransportSupport,
 } from '../transport.ts'
+import { makeLocal, makeLocalConsumer } from './local.ts'
 import { MemoryGroup } from './memory-group.ts'
 import type { MemoryMessage } from './memory-message.ts'
 import { MemoryTopic } from './memory-topic.ts'
@@ -91,7 +92,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
     return message
   }
 
-  return {
+  const transport: MemoryTransport = {
     name: 'memory',
     supports: memorySupport(confirm, options.byReference ?? false),
     get dropped() {
@@ -132,7 +133,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
     async consume(spec) {
       const topic = topicOf(spec.topic)
       const ephemeral = 'reader' in spec.as && spec.as.reader === 'ephemeral'
-      let group = topic.groups.get(spec.consumer)
+      let group = topic.group(spec.consumer)
       if (group === undefined) {
         group = new MemoryGroup({
           name: spec.consumer,
@@ -142,18 +143,18 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
           onFreed: () => topic.wakePublishers(),
         })
         topic.replay(group, spec.from)
-        topic.groups.set(spec.consumer, group)
+        topic.addGroup(group)
       }
       return memoryConsumer(group, spec, () => {
         if (!ephemeral) return
         group.close()
-        topic.groups.delete(spec.consumer)
+        topic.removeGroup(group)
         topic.wakePublishers()
       })
     },
     async inspect(name) {
       const nowMs = clock.nowMs()
-      return [...(topics.get(name)?.groups.values() ?? [])].map((group) => group.state(nowMs))
+      return (topics.get(name)?.groups ?? []).map((group) => group.state(nowMs))
     },
     async trim() {
       return { removed: 0, heldBackBy: null }
@@ -169,11 +170,21 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
     async close() {
       closed = true
       for (const topic of topics.values()) {
-        for (const group of topic.groups.values()) group.close()
+        for (const group of topic.groups) group.close()
         for (const wake of topic.waiting.drain()) wake()
       }
     },
   }
+  return makeLocal(transport, {
+    clock,
+    isSettled: confirm === 'settled',
+    accept(outgoing, nowMs) {
+      const topic = topics.get(outgoing.topic)
+      if (closed || topic === undefined || topic.waiting.size > 0 || !topic.hasRoom(outgoing.payload.byteLength))
+        return undefined
+      return topic.add(outgoing, nowMs)
+    },
+  })
 
   function keep(spec: ConsumeSpec, settlements: readonly (Settlement & { as: 'deadLetter' })[]): void {
     if (settlements.length === 0) return
@@ -195,7 +206,7 @@ function memoryConsumer(group: MemoryGroup, spec: ConsumeSpec, onClose: () => vo
   const holder = {}
   const ordered = spec.ordered !== 'none'
   let closed = false
-  return {
+  const consumer: Consumer = {
     async read(room, signal) {
       while (!signal.aborted && !closed) {
         const taken = group.take(holder, room, spec.leaseMs, ordered)
@@ -212,6 +223,13 @@ function memoryConsumer(group: MemoryGroup, spec: ConsumeSpec, onClose: () => vo
       onClose()
     },
   }
+  return makeLocalConsumer(consumer, {
+    attach: (receiver) => group.attach(receiver),
+    detach: (receiver) => group.detach(receiver),
+    next: () => group.next(),
+    acknowledge: (item) => group.acknowledge(item),
+    lease: (item) => group.lease(item, holder, spec.leaseMs),
+  })
 }
 
 function memorySupport(confirms: 'accepted' | 'settled', byReference: boolean): TransportSupport {
