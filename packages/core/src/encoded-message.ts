@@ -1,6 +1,7 @@
 import { type Envelope, writeHeaders } from './envelope.ts'
 import type { AnyEvent } from './event.ts'
 import type { Headers, Outgoing } from './transport.ts'
+import type { TimeOrderedId } from './uuid.ts'
 
 /** What all messages have in common that one bus publishes of one event. */
 export interface EventStamp {
@@ -8,38 +9,40 @@ export interface EventStamp {
   readonly source: string
 }
 
+/** What one message has for itself. */
+export interface EncodedContent {
+  readonly key: string | undefined
+  readonly payload: Uint8Array
+  readonly value: unknown
+}
+
 /**
  * A message on its way to a transport of this process. Its headers are written when somebody looks at them: handlers
  * that look at the payload alone never pay for them.
  */
 export class EncodedMessage implements Outgoing {
-  readonly id: string
+  readonly stamp: EventStamp
   readonly topic: string
+  readonly timeOrderedId: TimeOrderedId
+  readonly timeMs: number
   readonly key: string | undefined
   readonly payload: Uint8Array
   readonly value: unknown
-  readonly stamp: EventStamp
-  readonly timeMs: number
+  #id: string | undefined
   #headers: Headers | undefined
 
-  constructor(
-    stamp: EventStamp,
-    topic: string,
-    message: {
-      readonly id: string
-      readonly key: string | undefined
-      readonly timeMs: number
-      readonly payload: Uint8Array
-      readonly value: unknown
-    },
-  ) {
+  constructor(stamp: EventStamp, topic: string, timeMs: number, id: TimeOrderedId, content: EncodedContent) {
     this.stamp = stamp
     this.topic = topic
-    this.id = message.id
-    this.key = message.key
-    this.payload = message.payload
-    this.value = message.value
-    this.timeMs = message.timeMs
+    this.timeMs = timeMs
+    this.timeOrderedId = id
+    this.key = content.key
+    this.payload = content.payload
+    this.value = content.value
+  }
+  get id(): string {
+    this.#id ??= this.timeOrderedId.toString()
+    return this.#id
   }
   get headers(): Headers {
     this.#headers ??= writeHeaders(this.envelope, undefined, undefined)

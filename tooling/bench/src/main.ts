@@ -24,9 +24,10 @@ if (values.json) console.log(JSON.stringify(results, undefined, 2))
 function print({ id, title, measured }: Result): void {
   console.log(`\n${id}  ${title}`)
   const width = Math.max(...measured.map(({ contender }) => contender.length))
-  for (const { contender, medianNs, minNs, maxNs, perSecond, ratio } of measured) {
+  for (const { contender, medianNs, minNs, maxNs, perSecond, cpuNs, ratio, cpuRatio } of measured) {
     const time = `${medianNs.toFixed(0).padStart(7)} ns (${minNs.toFixed(0)}-${maxNs.toFixed(0)})`.padEnd(28)
     const rate = `${Math.round(perSecond).toLocaleString('en').padStart(10)}/s`
-    console.log(`  ${contender.padEnd(width)} ${time} ${rate}  ${ratio.toFixed(2)}x`)
+    const cpu = `cpu ${cpuNs.toFixed(0).padStart(6)} ns  ${cpuRatio.toFixed(2)}x`
+    console.log(`  ${contender.padEnd(width)} ${time} ${rate}  ${ratio.toFixed(2)}x   ${cpu}`)
   }
 }

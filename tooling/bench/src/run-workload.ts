@@ -12,8 +12,11 @@ export interface Measured {
   readonly minNs: number
   readonly maxNs: number
   readonly perSecond: number
+  /** Processor time of the whole process per message: what a busy machine does not distort. */
+  readonly cpuNs: number
   /** Speed against the first contender, 1 = as fast. */
   readonly ratio: number
+  readonly cpuRatio: number
 }
 export interface Result {
   readonly id: string
@@ -27,27 +30,37 @@ const verified = 1_000
 
 /** Runs all contenders in turn, round after round, so that what disturbs the machine disturbs all of them. */
 export async function runWorkload(workload: Workload, { rounds = 7 }: RunOptions = {}): Promise<Result> {
-  const started: { readonly contender: Contender; readonly running: Running; readonly times: number[] }[] = []
+  const started: {
+    readonly contender: Contender
+    readonly running: Running
+    readonly times: number[]
+    readonly cpu: number[]
+  }[] = []
   for (const contender of workload.contenders) {
-    started.push({ contender, running: await contender.start(), times: [] })
+    started.push({ contender, running: await contender.start(), times: [], cpu: [] })
   }
   for (const { contender, running } of started) await verify(contender.name, running)
   for (let round = 0; round <= rounds; round += 1) {
-    for (const { contender, running, times } of started) {
+    for (const { contender, running, times, cpu } of started) {
       const before = running.handled()
+      const spent = process.cpuUsage()
       const fromNs = process.hrtime.bigint()
       await running.run(workload.messages, undefined)
       const tookNs = Number(process.hrtime.bigint() - fromNs)
+      const { user, system } = process.cpuUsage(spent)
       const handled = running.handled() - before
       if (handled === 0 || handled % workload.messages !== 0)
         throw new Error(`${contender.name}: ${handled} handler runs for ${workload.messages} messages`)
       // The first round is the warm-up.
-      if (round > 0) times.push(tookNs / workload.messages)
+      if (round === 0) continue
+      times.push(tookNs / workload.messages)
+      cpu.push(((user + system) * 1_000) / workload.messages)
     }
   }
   for (const { running } of started) await running.stop()
   const limitNs = median(started[0]!.times)
-  const measured = started.map(({ contender, times }) => {
+  const limitCpuNs = median(started[0]!.cpu)
+  const measured = started.map(({ contender, times, cpu }) => {
     const medianNs = median(times)
     return {
       contender: contender.name,
@@ -56,7 +69,9 @@ export async function runWorkload(workload: Workload, { rounds = 7 }: RunOptions
       minNs: Math.min(...times),
       maxNs: Math.max(...times),
       perSecond: 1e9 / medianNs,
+      cpuNs: median(cpu),
       ratio: limitNs / medianNs,
+      cpuRatio: limitCpuNs / median(cpu),
     }
   })
   const { id, title, messages } = workload

@@ -8,7 +8,7 @@ import type { AnyEvent } from '../event.ts'
 import { invalidOption } from '../options.ts'
 import type { PublishOptions } from '../publish-options.ts'
 import type { Headers, Outgoing } from '../transport.ts'
-import { uuidv7 } from '../uuid.ts'
+import { timeOrderedId, uuidv7 } from '../uuid.ts'
 
 /** A message whose payload is validated, ready to be encoded for its topics. */
 export interface Draft {
@@ -90,13 +90,9 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
       const key = keyOf?.(payload as never)
       if (keyOf !== undefined) checkKey(event, key)
       const timeMs = clock.nowMs()
-      return new EncodedMessage(stamp, topic, {
-        id: uuidv7(timeMs),
-        key,
-        timeMs,
-        payload: byReference ? nothing : bytesOf(event, payload),
-        value: byReference ? payload : undefined,
-      })
+      const bytes = byReference ? nothing : bytesOf(event, payload)
+      const content = { key, payload: bytes, value: byReference ? payload : undefined }
+      return new EncodedMessage(stamp, topic, timeMs, timeOrderedId(timeMs), content)
     },
   }
 }

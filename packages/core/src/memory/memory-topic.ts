@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts'
 import { Queue } from '../consumer/queue.ts'
 import type { Outgoing, StartAt } from '../transport.ts'
 import type { MemoryGroup } from './memory-group.ts'
+import { MemoryLog } from './memory-log.ts'
 import { MemoryMessage } from './memory-message.ts'
 
 /** The groups of one topic over a bounded log of what was published. */
@@ -14,8 +15,7 @@ export class MemoryTopic {
   readonly #clock: Clock
   readonly #maxMessages: number
   readonly #maxBytes: number
-  #log = new Queue<MemoryMessage>()
-  #logBytes = 0
+  readonly #log: MemoryLog
   #sequence = 0
 
   constructor(name: string, clock: Clock, maxMessages: number, maxBytes: number) {
@@ -23,6 +23,7 @@ export class MemoryTopic {
     this.#clock = clock
     this.#maxMessages = maxMessages
     this.#maxBytes = maxBytes
+    this.#log = new MemoryLog(maxMessages, maxBytes)
   }
   /** Whether every group has room for one more message of this size. An empty group takes one of any size. */
   hasRoom(bytes: number): boolean {
@@ -56,10 +57,6 @@ export class MemoryTopic {
     this.#sequence += 1
     const message = new MemoryMessage(outgoing, this.#sequence, nowMs)
     this.#log.push(message)
-    this.#logBytes += message.bytes
-    while (this.#log.size > this.#maxMessages || (this.#logBytes > this.#maxBytes && this.#log.size > 1)) {
-      this.#logBytes -= this.#log.shift()!.bytes
-    }
     const { groups } = this
     // All have it before anybody runs: a handler may publish the next message of the same key.
     for (let index = 0; index < groups.length; index += 1) groups[index]!.add(message)
@@ -69,15 +66,10 @@ export class MemoryTopic {
   /** Gives a new group what the log still has from its start on. */
   replay(group: MemoryGroup, from: StartAt): void {
     if (from === 'latest') return
-    const wanted = (message: MemoryMessage) => {
-      if (from === 'earliest') return true
-      if (from instanceof Date) return message.publishedMs >= from.getTime()
-      return message.sequence > Number(from.position)
-    }
-    const kept = this.#log.drain()
-    for (const message of kept) {
-      this.#log.push(message)
-      if (wanted(message)) group.add(message)
+    const after = from === 'earliest' || from instanceof Date ? 0 : Number(from.position)
+    const sinceMs = from instanceof Date ? from.getTime() : 0
+    for (const { outgoing, sequence, publishedMs } of this.#log.messages(this.name)) {
+      if (sequence > after && publishedMs >= sinceMs) group.add(new MemoryMessage(outgoing, sequence, publishedMs))
     }
   }
   wakePublishers(): void {
