@@ -9,10 +9,14 @@ export interface EventStamp {
   readonly source: string
 }
 
+const nothing = new Uint8Array(0)
+
 /** What one message has for itself. */
 export interface EncodedContent {
   readonly key: string | undefined
-  readonly payload: Uint8Array
+  /** What the codec made of the payload, JSON still as text; undefined where `value` goes by reference. */
+  readonly body: Uint8Array | string | undefined
+  readonly bytes: number
   readonly value: unknown
 }
 
@@ -26,8 +30,11 @@ export class EncodedMessage implements Outgoing {
   readonly timeOrderedId: TimeOrderedId
   readonly timeMs: number
   readonly key: string | undefined
-  readonly payload: Uint8Array
+  readonly body: Uint8Array | string | undefined
+  /** Of the payload. */
+  readonly bytes: number
   readonly value: unknown
+  #payload: Uint8Array | undefined
   #id: string | undefined
   #headers: Headers | undefined
 
@@ -37,12 +44,18 @@ export class EncodedMessage implements Outgoing {
     this.timeMs = timeMs
     this.timeOrderedId = id
     this.key = content.key
-    this.payload = content.payload
+    this.body = content.body
+    this.bytes = content.bytes
     this.value = content.value
   }
   get id(): string {
     this.#id ??= this.timeOrderedId.toString()
     return this.#id
+  }
+  get payload(): Uint8Array {
+    const { body } = this
+    this.#payload ??= typeof body === 'string' ? Buffer.from(body, 'utf8') : (body ?? nothing)
+    return this.#payload
   }
   get headers(): Headers {
     this.#headers ??= writeHeaders(this.envelope, undefined, undefined)
@@ -71,4 +84,9 @@ export const encoded = Symbol('encoded')
 /** The message itself, where a delivery never left the process. */
 export function encodedMessage(delivery: object): EncodedMessage | undefined {
   return (delivery as { readonly [encoded]?: EncodedMessage })[encoded]
+}
+
+/** The size of a payload that need not be bytes yet. */
+export function payloadBytes(outgoing: Outgoing): number {
+  return outgoing instanceof EncodedMessage ? outgoing.bytes : outgoing.payload.byteLength
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../clock.ts'
+import { jsonCodec, toJsonText } from '../codec.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
 import { EncodedMessage, type EventStamp } from '../encoded-message.ts'
 import { checkMetadata, checkText, traceHeaders, writeHeaders } from '../envelope.ts'
@@ -46,13 +47,10 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
     }
     return time
   }
-  const bytesOf = (event: AnyEvent, value: unknown) => {
-    const payload = encodePayload(event, value)
-    if (payload.byteLength > maxPayloadBytes) {
-      const message = `The payload of "${event.name}" has ${payload.byteLength} bytes, at most ${maxPayloadBytes} are allowed`
-      throw evtError('EVT_PAYLOAD_TOO_LARGE', message, { bytes: payload.byteLength, maxBytes: maxPayloadBytes })
-    }
-    return payload
+  const checkSize = (event: AnyEvent, bytes: number) => {
+    if (bytes <= maxPayloadBytes) return
+    const message = `The payload of "${event.name}" has ${bytes} bytes, at most ${maxPayloadBytes} are allowed`
+    throw evtError('EVT_PAYLOAD_TOO_LARGE', message, { bytes, maxBytes: maxPayloadBytes })
   }
   return {
     idOf: (options) => (options.id === undefined ? uuidv7(clock.nowMs()) : checkId(options.id)),
@@ -80,7 +78,8 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
         metadataOf(draft),
         parent === undefined ? undefined : traceOf(parent.received.headers),
       )
-      const payload = byReference ? nothing : bytesOf(event, draft.payload)
+      const payload = byReference ? nothing : encodePayload(event, draft.payload)
+      checkSize(event, payload.byteLength)
       return { id: draft.id, topic, key, headers, payload, value: byReference ? draft.payload : undefined }
     },
     stampOf: (event) => ({ event, source }),
@@ -90,9 +89,13 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
       const key = keyOf?.(payload as never)
       if (keyOf !== undefined) checkKey(event, key)
       const timeMs = clock.nowMs()
-      const bytes = byReference ? nothing : bytesOf(event, payload)
-      const content = { key, payload: bytes, value: byReference ? payload : undefined }
-      return new EncodedMessage(stamp, topic, timeMs, timeOrderedId(timeMs), content)
+      const id = timeOrderedId(timeMs)
+      if (byReference)
+        return new EncodedMessage(stamp, topic, timeMs, id, { key, body: undefined, bytes: 0, value: payload })
+      const body = bodyOf(event, payload)
+      const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+      checkSize(event, bytes)
+      return new EncodedMessage(stamp, topic, timeMs, id, { key, body, bytes, value: undefined })
     },
   }
 }
@@ -108,8 +111,17 @@ export function derivedId(...parts: readonly string[]): string {
 
 /** Encodes a payload with its event's codec, or `EVT_CODEC_ENCODE`. */
 export function encodePayload(event: AnyEvent, payload: unknown): Uint8Array {
+  const { codec } = event['~event']
+  return encodeWith(event, payload, (value) => codec.encode(value))
+}
+/** The same, with JSON left as text: bytes are made of it when somebody looks at them. */
+function bodyOf(event: AnyEvent, payload: unknown): Uint8Array | string {
+  const { codec } = event['~event']
+  return codec === jsonCodec ? encodeWith(event, payload, toJsonText) : encodePayload(event, payload)
+}
+function encodeWith<Body>(event: AnyEvent, payload: unknown, encode: (payload: unknown) => Body): Body {
   try {
-    return event['~event'].codec.encode(payload)
+    return encode(payload)
   } catch (cause) {
     const message = `The payload of "${event.name}" cannot be encoded: ${cause instanceof Error ? cause.message : String(cause)}`
     throw evtError('EVT_CODEC_ENCODE', message, { event: event.name }, { cause })

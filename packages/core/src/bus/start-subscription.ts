@@ -1,3 +1,4 @@
+import { fromJson } from '../codec.ts'
 import { toCircuit } from '../consumer/circuit.ts'
 import { bothGates, type Gate, openGate, rateLimitGate } from '../consumer/gate.ts'
 import { type Identity, identify } from '../consumer/identity.ts'
@@ -9,7 +10,7 @@ import { Slots } from '../consumer/slots.ts'
 import { emptyStats, type SubscriptionStats } from '../consumer/stats.ts'
 import { checkSupport } from '../consumer/support-check.ts'
 import type { DeadLetters } from '../dead-letters.ts'
-import { decodePayload } from '../decode.ts'
+import { decodePayload, validate } from '../decode.ts'
 import type { DeliveryScope, ReceivedDelivery } from '../delivery.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
@@ -183,7 +184,10 @@ function deliveryScope(bus: BusContext, event: AnyEvent, consumer: string, setti
     decode(delivery) {
       const { encoded, received } = delivery
       // What this process itself made of this very event needs no look at its headers.
-      if (encoded?.stamp.event === event && received.value !== undefined) return received.value
+      if (encoded?.stamp.event === event) {
+        if (encoded.value !== undefined) return encoded.value
+        if (typeof encoded.body === 'string') return validate(event, event.schema, fromJson(encoded.body))
+      }
       const { envelope } = delivery
       if (envelope.type !== event.name) {
         const text = `A message of type "${envelope.type.slice(0, 200)}" arrived where "${event.name}" is read`

@@ -25,10 +25,10 @@ export class Entry implements Watched<Entry> {
   isListed = false
   isDue = false
 
-  constructor(received: TransportDelivery, lane: string | undefined) {
+  constructor(received: TransportDelivery, bytes: number, lane: string | undefined) {
     this.received = received
     this.attempt = received.attempt
-    this.bytes = received.payload.byteLength
+    this.bytes = bytes
     this.lane = lane
   }
 }

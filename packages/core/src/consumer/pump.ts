@@ -168,7 +168,7 @@ export class Pump implements LocalReceiver {
   }
   #admit(received: TransportDelivery): void {
     const { stats, settings, work } = this.#parts
-    const entry = new Entry(received, work.laneOf?.(received))
+    const entry = new Entry(received, received.payload.byteLength, work.laneOf?.(received))
     stats.received += 1
     this.#tracked.set(received, entry)
     this.#leases.wake()
@@ -234,7 +234,7 @@ export class Pump implements LocalReceiver {
         continue
       }
       stats.received += 1
-      const entry = new Entry(item, undefined)
+      const entry = new Entry(item, item.message.bytes, undefined)
       entry.isDirect = true
       entry.state = 'running'
       this.#direct += 1

@@ -27,7 +27,7 @@ export class MemoryLog {
   #prefixes: string[] = []
   #suffixes: string[] = []
   #keys: (string | undefined)[] = []
-  #payloads: (Uint8Array | undefined)[] = []
+  #bodies: (Uint8Array | string | undefined)[] = []
   #values: unknown[] = []
   /** Published, made, number of the id, bytes. */
   #numbers = new Float64Array(0)
@@ -52,7 +52,7 @@ export class MemoryLog {
       this.#prefixes[at] = timeOrderedId.prefix
       this.#suffixes[at] = timeOrderedId.suffixes
       this.#keys[at] = outgoing.key
-      this.#payloads[at] = outgoing.payload
+      this.#bodies[at] = outgoing.body
       this.#values[at] = outgoing.value
     } else this.#outgoings[at] = outgoing
     this.#size += 1
@@ -70,7 +70,12 @@ export class MemoryLog {
   }
   #encoded(topic: string, at: number): EncodedMessage {
     const id = new TimeOrderedId(this.#prefixes[at]!, this.#suffixes[at]!, this.#numbers[at * 4 + 2]!)
-    const content = { key: this.#keys[at], payload: this.#payloads[at]!, value: this.#values[at] }
+    const content = {
+      key: this.#keys[at],
+      body: this.#bodies[at],
+      bytes: this.#numbers[at * 4 + 3]!,
+      value: this.#values[at],
+    }
     return new EncodedMessage(this.#stamps[at]!, topic, this.#numbers[at * 4 + 1]!, id, content)
   }
   #place(sequence: number): number {
@@ -80,7 +85,7 @@ export class MemoryLog {
     const at = this.#place(this.#sequence)
     this.#bytes -= this.#numbers[at * 4 + 3]!
     this.#outgoings[at] = undefined
-    this.#payloads[at] = undefined
+    this.#bodies[at] = undefined
     this.#values[at] = undefined
     this.#sequence += 1
     this.#size -= 1
@@ -108,7 +113,7 @@ export class MemoryLog {
     this.#prefixes = moved(this.#prefixes)
     this.#suffixes = moved(this.#suffixes)
     this.#keys = moved(this.#keys)
-    this.#payloads = moved(this.#payloads)
+    this.#bodies = moved(this.#bodies)
     this.#values = moved(this.#values)
   }
 }

@@ -1,3 +1,4 @@
+import { payloadBytes } from '../encoded-message.ts'
 import type { Outgoing } from '../transport.ts'
 
 /** A published message with what is left to be done about it. */
@@ -14,7 +15,7 @@ export class MemoryMessage {
     this.outgoing = outgoing
     this.sequence = sequence
     this.publishedMs = publishedMs
-    this.bytes = outgoing.payload.byteLength
+    this.bytes = payloadBytes(outgoing)
   }
   get isSettled(): boolean {
     return this.#unsettled === 0

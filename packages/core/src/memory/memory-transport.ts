@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts'
+import { payloadBytes } from '../encoded-message.ts'
 import { evtError } from '../errors.ts'
 import { checkKnown, invalidOption, wholeNumber } from '../options.ts'
 import type {
@@ -66,7 +67,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
   }
   const accept = async (outgoing: Outgoing): Promise<MemoryMessage | 'dropped' | Error> => {
     const topic = topicOf(outgoing.topic)
-    const bytes = outgoing.payload.byteLength
+    const bytes = payloadBytes(outgoing)
     while (topic.waiting.size > 0 || !topic.hasRoom(bytes)) {
       if (overflow === 'reject') {
         return evtError(
@@ -114,7 +115,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
       for (let index = 0; index < batch.length; index += 1) {
         const outgoing = batch[index]!
         const topic = topics.get(outgoing.topic)
-        const free = topic === undefined || (topic.waiting.size === 0 && topic.hasRoom(outgoing.payload.byteLength))
+        const free = topic === undefined || (topic.waiting.size === 0 && topic.hasRoom(payloadBytes(outgoing)))
         const accepted = free ? topicOf(outgoing.topic).add(outgoing) : await accept(outgoing)
         if (accepted === 'dropped') dropped += 1
         else if (accepted instanceof Error) {
@@ -180,7 +181,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
     isSettled: confirm === 'settled',
     accept(outgoing, nowMs) {
       const topic = topics.get(outgoing.topic)
-      if (closed || topic === undefined || topic.waiting.size > 0 || !topic.hasRoom(outgoing.payload.byteLength))
+      if (closed || topic === undefined || topic.waiting.size > 0 || !topic.hasRoom(payloadBytes(outgoing)))
         return undefined
       return topic.add(outgoing, nowMs)
     },
