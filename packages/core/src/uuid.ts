@@ -1,17 +1,18 @@
 import { randomFillSync } from 'node:crypto'
 
 const batch = 256
-const suffixLength = 17
+const suffixLength = 18
 const random = new Uint8Array(batch * 8)
-const text = Buffer.alloc(batch * suffixLength)
-const digits = Buffer.from('0123456789abcdef', 'latin1')
+const pairs = new Uint16Array((batch * suffixLength) / 2)
+const text = Buffer.from(pairs.buffer)
+let pairOf: Uint16Array | undefined
 let suffixes = ''
 let used = batch
 let lastMs = 0
 let counter = 0
 let prefix = ''
 
-// Version and counter, `7000-` to `7fff-`, made as they are needed.
+// Version and counter, `7000` to `7fff`, made as they are needed.
 const middles: string[] = []
 
 /**
@@ -38,7 +39,7 @@ export class TimeOrderedId {
   toString(): string {
     const at = (this.number % batch) * suffixLength
     const middle = (this.number / batch) | 0
-    middles[middle] ??= `${(0x7000 | middle).toString(16)}-`
+    middles[middle] ??= (0x7000 | middle).toString(16)
     return this.prefix + middles[middle] + this.suffixes.substring(at, at + suffixLength)
   }
 }
@@ -53,6 +54,15 @@ export function timeOrderedId(nowMs: number): TimeOrderedId {
   return new TimeOrderedId(prefix, suffixes, number)
 }
 
+const bytesOfPair = Buffer.alloc(2)
+function pair(characters: string): number {
+  bytesOfPair.write(characters, 'latin1')
+  // In the machine's own order, whichever that is.
+  return new Uint16Array(bytesOfPair.buffer.slice(bytesOfPair.byteOffset, bytesOfPair.byteOffset + 2))[0]!
+}
+const variants = Array.from('89ab', (digit) => pair(`-${digit}`))
+const dashed = Array.from('0123456789abcdef', (digit) => pair(`${digit}-`))
+
 function startMillisecond(ms: number): void {
   lastMs = ms
   counter = 0
@@ -60,21 +70,17 @@ function startMillisecond(ms: number): void {
   prefix = `${hex.slice(0, 8)}-${hex.slice(8)}-`
 }
 
-/** Variant and random bits, `8xxx-xxxxxxxxxxxx`, many at once: one string is cheaper than the parts of many. */
+/** Variant and random bits, `-8xxx-xxxxxxxxxxxx`, many at once and two digits at a time. */
 function fillSuffixes(): void {
+  pairOf ??= Uint16Array.from({ length: 256 }, (_value, byte) => pair(byte.toString(16).padStart(2, '0')))
   randomFillSync(random)
   for (let index = 0; index < batch; index += 1) {
-    let at = index * suffixLength
-    for (let byte = 0; byte < 8; byte += 1) {
-      const value = byte === 0 ? 0x80 | (random[index * 8]! & 0x3f) : random[index * 8 + byte]!
-      text[at] = digits[value >> 4]!
-      text[at + 1] = digits[value & 15]!
-      at += 2
-      if (byte === 1) {
-        text[at] = 0x2d
-        at += 1
-      }
-    }
+    const from = index * 8
+    const at = (index * suffixLength) / 2
+    pairs[at] = variants[random[from]! & 3]!
+    pairs[at + 1] = pairOf[random[from + 1]!]!
+    pairs[at + 2] = dashed[random[from]! >> 4]!
+    for (let byte = 2; byte < 8; byte += 1) pairs[at + byte + 1] = pairOf[random[from + byte]!]!
   }
   suffixes = text.toString('latin1')
   used = 0

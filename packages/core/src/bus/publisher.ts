@@ -1,41 +1,12 @@
 import type { Clock } from '../clock.ts'
-import { DeadlineList, type Watched } from '../deadline-list.ts'
+import { DeadlineList } from '../deadline-list.ts'
 import { type EvtErrorCode, evtError } from '../errors.ts'
 import type { LocalTransport } from '../memory/local.ts'
+import type { Publication } from '../publication.ts'
 import type { Published } from '../publish-options.ts'
 import type { Outgoing, PublishFailure, Transport } from '../transport.ts'
 
-/** A publish under way. */
-class Waiting implements Watched<Waiting> {
-  readonly outgoing: Outgoing
-  readonly resolve: (published: Published) => void
-  readonly reject: (error: Error) => void
-  /** Accepted, and waiting for handlers alone. */
-  readonly isAccepted: boolean
-  readonly #publisher: { confirmed(waiting: Waiting): void }
-  before: Waiting | undefined
-  after: Waiting | undefined
-  isListed = false
-  dueMs = 0
-  isDue = false
-
-  constructor(
-    publisher: { confirmed(waiting: Waiting): void },
-    outgoing: Outgoing,
-    isAccepted: boolean,
-    resolve: (published: Published) => void,
-    reject: (error: Error) => void,
-  ) {
-    this.#publisher = publisher
-    this.outgoing = outgoing
-    this.isAccepted = isAccepted
-    this.resolve = resolve
-    this.reject = reject
-  }
-  confirm(): void {
-    this.#publisher.confirmed(this)
-  }
-}
+interface Waiting extends Publication<Waiting> {}
 interface PublisherParts {
   readonly transport: Transport
   /** Where the transport is one of this process and open. */
@@ -53,6 +24,7 @@ const neverSettled = 'the bus closed before the message was settled'
 export class Publisher {
   readonly #parts: PublisherParts
   readonly #pending: DeadlineList<Waiting>
+  readonly #confirm = (waiting: Waiting): void => this.#finish(waiting, undefined)
   #queue: Waiting[] = []
   #flushing = false
   #idle: (() => void)[] = []
@@ -75,24 +47,31 @@ export class Publisher {
     this.failing = undefined
     if (!local!.isSettled || accepted.isSettled) return Promise.resolve(publishedOver(outgoing))
     return new Promise((resolve, reject) => {
-      const waiting = new Waiting(this, outgoing, true, resolve, reject)
-      this.#pending.add(waiting)
-      accepted.waiter = waiting
+      accepted.resolve = resolve
+      accepted.reject = reject
+      accepted.waiter = this.#confirm
+      this.#pending.add(accepted)
     })
   }
   #enqueue(outgoing: Outgoing): Promise<Published> {
     return new Promise((resolve, reject) => {
-      const waiting = new Waiting(this, outgoing, false, resolve, reject)
+      const waiting: Waiting = {
+        outgoing,
+        resolve,
+        reject,
+        isAccepted: false,
+        before: undefined,
+        after: undefined,
+        isListed: false,
+        dueMs: 0,
+        isDue: false,
+      }
       this.#pending.add(waiting)
       this.#queue.push(waiting)
       if (this.#flushing) return
       this.#flushing = true
       void Promise.resolve().then(() => this.#flush())
     })
-  }
-  /** Every durable group has settled the message. */
-  confirmed(waiting: Waiting): void {
-    this.#finish(waiting, undefined)
   }
   /** One call of the transport with no time limit and no queue: for a relay, which has its own. */
   async publishBatch(batch: readonly Outgoing[]): Promise<readonly PublishFailure[]> {

@@ -1,14 +1,23 @@
 import { payloadBytes } from '../encoded-message.ts'
+import type { Publication } from '../publication.ts'
 import type { Outgoing } from '../transport.ts'
 
 /** A published message with what is left to be done about it. */
-export class MemoryMessage {
+export class MemoryMessage implements Publication<MemoryMessage> {
   readonly outgoing: Outgoing
   readonly sequence: number
   readonly publishedMs: number
   readonly bytes: number
   /** Told once every durable group has settled it. */
-  waiter: { confirm(): void } | undefined
+  waiter: ((message: MemoryMessage) => void) | undefined
+  resolve: Publication<MemoryMessage>['resolve'] = nobody
+  reject: Publication<MemoryMessage>['reject'] = nobody
+  readonly isAccepted = true
+  before: MemoryMessage | undefined = undefined
+  after: MemoryMessage | undefined = undefined
+  isListed = false
+  dueMs = 0
+  isDue = false
   #unsettled = 0
 
   constructor(outgoing: Outgoing, sequence: number, publishedMs: number) {
@@ -27,16 +36,15 @@ export class MemoryMessage {
   settle(): void {
     this.#unsettled -= 1
     if (this.#unsettled > 0 || this.waiter === undefined) return
-    const { waiter } = this
-    // The log keeps the message: what it no longer needs must not stay with it.
-    this.waiter = undefined
-    waiter.confirm()
+    this.waiter(this)
   }
   /** Resolves when every durable group has settled it. */
   whenSettled(): Promise<void> | undefined {
     if (this.isSettled) return undefined
     return new Promise((resolve) => {
-      this.waiter = { confirm: resolve }
+      this.waiter = () => resolve()
     })
   }
 }
+
+function nobody(): void {}
