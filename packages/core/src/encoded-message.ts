@@ -52,10 +52,20 @@ export class EncodedMessage implements Outgoing {
     this.#id ??= this.timeOrderedId.toString()
     return this.#id
   }
+  /** The bytes, also of what goes by reference: a dead letter keeps them. */
   get payload(): Uint8Array {
-    const { body } = this
-    this.#payload ??= typeof body === 'string' ? Buffer.from(body, 'utf8') : (body ?? nothing)
+    this.#payload ??= this.#encode()
     return this.#payload
+  }
+  #encode(): Uint8Array {
+    const { body, value } = this
+    if (body !== undefined) return typeof body === 'string' ? Buffer.from(body, 'utf8') : body
+    try {
+      return this.stamp.event['~event'].codec.encode(value)
+    } catch {
+      // By reference also goes what no codec can write. There is nothing to keep of it but its headers.
+      return nothing
+    }
   }
   get headers(): Headers {
     this.#headers ??= writeHeaders(this.envelope, undefined, undefined)

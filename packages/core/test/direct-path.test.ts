@@ -127,6 +127,7 @@ test('a rejected message is dead-lettered with its reason before publish resolve
   await using _ = bus
   await bus.subscribe(Tick, async () => reject(new Error('never')), { group: 'a' })
   await bus.publish(Tick, { n: 1 })
+  expect(Buffer.from(transport.deadLetters()[0]!.payload).toString()).toBe('{"n":1}')
   expect(transport.deadLetters()).toMatchObject([{ consumer: 's/a', position: '1', reason: 'never' }])
   expect(transport.deadLetters()[0]!.headers).toMatchObject({ 'ce-type': 'tick', 'ce-source': '/s' })
 })
@@ -411,7 +412,24 @@ test('a full group makes publishers wait in their turn', async () => {
   expect(seen).toEqual([1, 2, 3, 4, 5])
 })
 
-test('a schema validates on this path too, and an unencodable payload is refused', async () => {
+test('a payload that is undefined arrives', async () => {
+  const Nothing = defineEvent('nothing', { schema: type<void>() })
+  const { bus } = direct()
+  await using _ = bus
+  let handled = 0
+  await bus.subscribe(
+    Nothing,
+    () => {
+      handled += 1
+    },
+    { group: 'a' },
+  )
+  await bus.publish(Nothing, undefined)
+  await bus.publish(Nothing, undefined)
+  expect(handled).toBe(2)
+})
+
+test('a payload that cannot be encoded is refused on this path too', async () => {
   const { bus } = direct({ byReference: false })
   await using _ = bus
   let handled = 0

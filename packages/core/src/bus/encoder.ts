@@ -78,9 +78,11 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
         metadataOf(draft),
         parent === undefined ? undefined : traceOf(parent.received.headers),
       )
-      const payload = byReference ? nothing : encodePayload(event, draft.payload)
+      // A delivery without a value is read from its bytes.
+      const isValue = byReference && draft.payload !== undefined
+      const payload = isValue ? nothing : encodePayload(event, draft.payload)
       checkSize(event, payload.byteLength)
-      return { id: draft.id, topic, key, headers, payload, value: byReference ? draft.payload : undefined }
+      return { id: draft.id, topic, key, headers, payload, value: isValue ? draft.payload : undefined }
     },
     stampOf: (event) => ({ event, source }),
     encodeLocal(stamp, topic, payload, byReference) {
@@ -90,7 +92,7 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
       if (keyOf !== undefined) checkKey(event, key)
       const timeMs = clock.nowMs()
       const id = timeOrderedId(timeMs)
-      if (byReference)
+      if (byReference && payload !== undefined)
         return new EncodedMessage(stamp, topic, timeMs, id, { key, body: undefined, bytes: 0, value: payload })
       const body = bodyOf(event, payload)
       const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength

@@ -2,6 +2,8 @@ import { EncodedMessage, encoded } from '../encoded-message.ts'
 import type { Headers, TransportDelivery } from '../transport.ts'
 import type { MemoryMessage } from './memory-message.ts'
 
+const nothing = new Uint8Array(0)
+
 export interface Lease {
   readonly item: MemoryItem
   readonly holder: object
@@ -63,7 +65,7 @@ export function leasedDelivery(item: MemoryItem, lease: Lease, leaseMs: number):
   const { outgoing } = item.message
   return {
     headers: outgoing.headers,
-    payload: outgoing.payload,
+    payload: outgoing.value === undefined ? outgoing.payload : nothing,
     value: outgoing.value,
     key: outgoing.key,
     partition: 0,

@@ -14,6 +14,7 @@ import type {
 } from '../transport.ts'
 import { makeLocal, makeLocalConsumer } from './local.ts'
 import { MemoryGroup } from './memory-group.ts'
+import type { Lease } from './memory-item.ts'
 import type { MemoryMessage } from './memory-message.ts'
 import { MemoryTopic } from './memory-topic.ts'
 
@@ -195,7 +196,8 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
       })
     }
     for (const { delivery, reason, history } of settlements) {
-      const { position, headers, payload, key } = delivery
+      const { position, headers, key } = delivery
+      const { payload } = (delivery.receipt as Lease).item.message.outgoing
       lettersKept += 1
       const id = String(lettersKept)
       letters.push({ id, topic: spec.topic, consumer: spec.consumer, position, headers, payload, key, reason, history })
