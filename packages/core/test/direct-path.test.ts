@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import {
   type Bus,
   type BusOptions,
@@ -410,6 +411,27 @@ test('a full group makes publishers wait in their turn', async () => {
   await Promise.all(publishing)
   await until(() => seen.length === 5)
   expect(seen).toEqual([1, 2, 3, 4, 5])
+})
+
+test('a handler runs in the context of its subscription, not in that of a publisher, such as its transaction', async () => {
+  const { bus } = direct()
+  await using _ = bus
+  const context = new AsyncLocalStorage<string>()
+  const seen: unknown[] = []
+  await context.run('subscriber', () =>
+    bus.subscribe(
+      Tick,
+      async ({ n }, { attempt }) => {
+        seen.push(context.getStore())
+        await new Promise((resolve) => setImmediate(resolve))
+        seen.push(context.getStore())
+        if (n === 1 && attempt === 1) throw new Error('again')
+      },
+      { group: 'a', retry: quick, concurrency: 1 },
+    ),
+  )
+  await context.run('publisher', () => Promise.all([0, 1, 2].map((n) => bus.publish(Tick, { n }))))
+  expect(seen).toEqual(Array.from({ length: 8 }, () => 'subscriber'))
 })
 
 test('a payload that is undefined arrives', async () => {

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Clock, Timer } from '../clock.ts'
 import { DeadlineList } from '../deadline-list.ts'
 import { evtError } from '../errors.ts'
@@ -49,6 +50,8 @@ export class Pump implements LocalReceiver {
   readonly #tracked = new Map<TransportDelivery, Entry>()
   readonly #running: DeadlineList<Entry>
   readonly #leases: LeaseKeeper
+  /** The asynchronous context of whoever subscribed. */
+  readonly #scope = new AsyncResource('evt.Pump')
   /** Where messages come straight from a transport of this process. */
   readonly #local: LocalConsumer | undefined
   readonly #end = (entry: Entry, outcome: Outcome): void => this.#ended(entry, outcome)
@@ -101,7 +104,8 @@ export class Pump implements LocalReceiver {
     else this.#local.attach(this)
   }
   receive(): void {
-    if (!this.#paused) this.#startReady()
+    // A publisher calls this: its ambient transaction and its like are none of the handler's.
+    if (!this.#paused && !this.#starting) this.#scope.runInAsyncScope(this.#startReady, this)
   }
   pause(): void {
     this.#paused = true
