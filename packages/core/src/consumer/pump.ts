@@ -196,12 +196,15 @@ export class Pump implements LocalReceiver {
     // A handler that ends or publishes at once comes back here: the loop it came from goes on.
     if (this.#starting) return
     this.#starting = true
-    if (this.#parts.settings.batch !== undefined) this.#startBatches()
-    else {
-      this.#startSingles()
-      if (this.#local !== undefined) this.#startDirect(this.#local)
+    try {
+      if (this.#parts.settings.batch !== undefined) this.#startBatches()
+      else {
+        this.#startSingles()
+        if (this.#local !== undefined) this.#startDirect(this.#local)
+      }
+    } finally {
+      this.#starting = false
     }
-    this.#starting = false
     this.#wakeLoop?.()
   }
   #startSingles(): void {
