@@ -89,7 +89,7 @@ export class EncodedMessage implements Outgoing {
 }
 
 /** Where a delivery of this process has the message it was made from. A symbol, so that nothing from a wire can have it. */
-export const encoded = Symbol('encoded')
+export const encoded: unique symbol = Symbol('encoded')
 
 /** The message itself, where a delivery never left the process. */
 export function encodedMessage(delivery: object): EncodedMessage | undefined {

@@ -11,7 +11,7 @@ export class MemoryTopic {
   /** By consumer. A new list at every change, so that one may be walked while handlers run. */
   groups: readonly MemoryGroup[] = []
   /** Publishers that wait for room, first come first served. */
-  readonly waiting = new Queue<() => void>()
+  readonly waiting: Queue<() => void> = new Queue<() => void>()
   readonly #clock: Clock
   readonly #maxMessages: number
   readonly #maxBytes: number
