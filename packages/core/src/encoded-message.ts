@@ -88,12 +88,10 @@ export class EncodedMessage implements Outgoing {
   }
 }
 
-/** Where a delivery of this process has the message it was made from. A symbol, so that nothing from a wire can have it. */
-export const encoded: unique symbol = Symbol('encoded')
-
-/** The message itself, where a delivery never left the process. */
+/** The message itself, where a delivery never left the process. Its class is core's own: nothing from a wire can pass for it. */
 export function encodedMessage(delivery: object): EncodedMessage | undefined {
-  return (delivery as { readonly [encoded]?: EncodedMessage })[encoded]
+  const outgoing = (delivery as { readonly '~outgoing'?: unknown })['~outgoing']
+  return outgoing instanceof EncodedMessage ? outgoing : undefined
 }
 
 /** The size of a payload that need not be bytes yet. */

@@ -1,5 +1,4 @@
-import { EncodedMessage, encoded } from '../encoded-message.ts'
-import type { Headers, TransportDelivery } from '../transport.ts'
+import type { Headers, Outgoing, TransportDelivery } from '../transport.ts'
 import type { MemoryMessage } from './memory-message.ts'
 
 const nothing = new Uint8Array(0)
@@ -54,9 +53,8 @@ export class MemoryItem implements TransportDelivery {
   get receipt(): Lease | undefined {
     return this.lease
   }
-  get [encoded](): EncodedMessage | undefined {
-    const { outgoing } = this.message
-    return outgoing instanceof EncodedMessage ? outgoing : undefined
+  get '~outgoing'(): Outgoing {
+    return this.message.outgoing
   }
 }
 
