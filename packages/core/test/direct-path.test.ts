@@ -236,7 +236,7 @@ test('workers of one group share the messages', async () => {
   expect(workers.map((worker) => worker.stats().acknowledged)).toEqual([5, 5])
 })
 
-test('a handler may publish its own event 100,000 times in a chain', async () => {
+test('a handler may publish its own event 20,000 times in a chain', async () => {
   const { bus } = direct()
   await using _ = bus
   let last = 0
@@ -244,13 +244,13 @@ test('a handler may publish its own event 100,000 times in a chain', async () =>
     Tick,
     ({ n }, delivery) => {
       last = n
-      if (n < 100_000) void delivery.publish(Tick, { n: n + 1 })
+      if (n < 20_000) void delivery.publish(Tick, { n: n + 1 })
     },
     { group: 'a', concurrency: 1_000_000 },
   )
   await bus.publish(Tick, { n: 1 })
-  await until(() => last === 100_000, 30_000)
-}, 60_000)
+  await until(() => last === 20_000, 30_000)
+})
 
 test('two events whose handlers publish each other without awaiting do not grow the stack', async () => {
   const { bus } = direct()
@@ -258,13 +258,13 @@ test('two events whose handlers publish each other without awaiting do not grow 
   let last = 0
   const next = (n: number) => {
     last = n
-    if (n < 100_000) void bus.publish(n % 2 === 0 ? Tick : Tock, { n: n + 1 })
+    if (n < 20_000) void bus.publish(n % 2 === 0 ? Tick : Tock, { n: n + 1 })
   }
   await bus.subscribe(Tick, ({ n }) => next(n), { group: 'a', concurrency: 1_000_000 })
   await bus.subscribe(Tock, ({ n }) => next(n), { group: 'a', concurrency: 1_000_000 })
   await bus.publish(Tick, { n: 1 })
-  await until(() => last === 100_000, 30_000)
-}, 60_000)
+  await until(() => last === 20_000, 30_000)
+})
 
 test('messages a handler returns are published before publish resolves', async () => {
   const { bus } = direct()
