@@ -3,6 +3,7 @@ export default {
   testEnvironment: 'node',
   globalSetup: '<rootDir>/tooling/servers/global-setup.mjs',
   globalTeardown: '<rootDir>/tooling/servers/global-teardown.mjs',
+  testSequencer: '<rootDir>/tooling/servers/sequencer.mjs',
   testMatch: [
     '<rootDir>/packages/**/test/**/*.test.ts',
     '<rootDir>/apps/**/test/**/*.test.ts',
@@ -17,6 +18,9 @@ export default {
       '@swc/jest',
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
+    // It calls import(), which Jest's CommonJS mode has not; untransformed, the client can reach no server.
+    '/mongodb/lib/runtime_adapters.js$': ['@swc/jest', { jsc: { target: 'es2022' }, module: { type: 'commonjs' } }],
   },
+  transformIgnorePatterns: ['/node_modules/(?!(.*/)?mongodb/lib/runtime_adapters.js$)'],
   maxWorkers: '100%',
 }

@@ -1,14 +1,11 @@
-/** One server of each kind for the whole run: the address in the environment, or one started here. */
-import { startPostgres } from './postgres.mjs'
+/** One server of each kind that the selected tests need, for the whole run. */
+import '../typescript.mjs'
 
-export default async function start() {
-  if (process.env.EVT_PG_URL !== undefined) return
-  try {
-    const server = await startPostgres()
-    process.env.EVT_PG_URL = server.url
-    globalThis.evtServers = [server]
-  } catch (error) {
-    if (process.env.EVT_REQUIRE_SERVERS?.includes('postgres')) throw error
-    console.error(`No PostgreSQL, so its tests are left out: ${error}`)
-  }
+export default async function setUp() {
+  const { neededServers } = await import('./src/needed-servers.ts')
+  const { startRunServers } = await import('./src/run-servers.ts')
+  const servers = await startRunServers(neededServers(globalThis.evtTestFiles))
+  const before = Object.keys(servers.environment).map((name) => [name, process.env[name]])
+  Object.assign(process.env, servers.environment)
+  globalThis.evtServers = { ...servers, before }
 }

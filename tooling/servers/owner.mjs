@@ -1,26 +1,57 @@
 /**
- * Owns one server process: starts it, and stops it once standard input ends, which happens also when the runner is killed.
- * Input: one argument, JSON { command, args, identity, stopSignal, removeFolder }.
+ * Owns one server: starts it, stops and starts it again when told to, and ends it for good once the channel to the
+ * runner closes, which happens also when the runner is killed.
+ * Input: one argument, JSON { command, args, environment, identity, stopSignal, removeFolder }; then messages:
+ * { signal } stops the server and is answered by { ended: true }, { start: true } starts it again.
  */
 import { spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 
-const { command, args, identity, stopSignal, removeFolder } = JSON.parse(process.argv[2])
+const { command, args, environment, identity, stopSignal, removeFolder } = JSON.parse(process.argv[2])
 const patienceMs = 20_000
-const server = spawn(command, args, { ...identity, stdio: ['ignore', 'inherit', 'inherit'] })
-const finish = (code) => {
-  if (removeFolder) rmSync(removeFolder, { recursive: true, force: true })
+let server
+let told = false
+let over = false
+
+function start() {
+  told = false
+  const env = { ...process.env, ...environment }
+  server = spawn(command, args, { ...identity, env, stdio: ['ignore', 'inherit', 'inherit'] })
+  server.on('error', (error) => {
+    process.stderr.write(`${error}\n`)
+    finish(1)
+  })
+  server.on('exit', (code) => {
+    server = undefined
+    if (over) finish(0)
+    if (!told) finish(code ?? 1)
+    process.send({ ended: true })
+  })
+}
+
+function halt(signal) {
+  const halting = server
+  halting.kill(signal)
+  const timer = setTimeout(() => halting.kill('SIGKILL'), patienceMs)
+  halting.once('exit', () => clearTimeout(timer))
+}
+
+function finish(code) {
+  if (removeFolder) rmSync(removeFolder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
   process.exit(code)
 }
-let stopping = false
-server.on('error', (error) => {
-  process.stderr.write(`${error}\n`)
-  finish(1)
-})
-server.on('exit', (code) => finish(stopping ? 0 : (code ?? 1)))
+
+// A terminal's Ctrl-C reaches the whole group: only the runner decides. A closed pipe must not end the owner either.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE']) process.on(signal, () => undefined)
-process.stdin.resume().on('end', () => {
-  stopping = true
-  server.kill(stopSignal)
-  setTimeout(() => server.kill('SIGKILL'), patienceMs)
+for (const pipe of [process.stdout, process.stderr]) pipe.on('error', () => undefined)
+process.on('message', (message) => {
+  if (message.start) return start()
+  told = true
+  halt(message.signal)
 })
+process.on('disconnect', () => {
+  over = true
+  if (server === undefined) finish(0)
+  halt(stopSignal)
+})
+start()

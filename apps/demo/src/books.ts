@@ -1,9 +1,10 @@
-import type { DlqStore } from '@evt/dlq'
-import type { PgOutbox } from '@evt/outbox-pg'
-import type { Pool } from 'pg'
+import type { Database } from './database.ts'
+import { deadOrders, unfinishedOrders } from './unfinished-orders.ts'
 
+/** What the database holds, of all runs; nothing of it was counted in memory. */
 export interface Books {
   readonly lines: number
+  readonly linesOfSource: number
   readonly accepted: number
   readonly rejected: number
   readonly repeated: number
@@ -12,79 +13,84 @@ export interface Books {
   readonly shipped: number
   readonly cancelled: number
   readonly deadLettered: number
+  /** Orders with no end yet. */
+  readonly open: number
   readonly uniqueEffects: number
   readonly effects: number
+  /** Effects that nothing accounts for: of no order, or before what must come first. */
+  readonly outOfTurn: number
+  /** Rows of the outbox. */
   readonly waiting: number
   readonly parked: number
-  /** From the insert of an order to its shipment, in milliseconds. */
-  readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number }
+}
+/** What this run knows of itself. */
+export interface RunFacts {
+  readonly linesCounted: number
+  /** Whether a signal ended it: then the input has more lines and orders may be open. */
+  readonly interrupted: boolean
+  readonly open: number
 }
 
-/** Reads the books from the database; nothing in them was counted in memory. */
-export async function readBooks(pool: Pool, source: string, dlq: DlqStore, pg: PgOutbox): Promise<Books> {
-  const fates = await pool.query<{ fate: string; count: number }>(
-    'select fate, count(*)::int as count from demo.lines where source = $1 group by fate',
-    [source],
-  )
-  const fate = (name: string) => fates.rows.find((row) => row.fate === name)?.count ?? 0
-  const kinds = await pool.query<{ kind: string; count: number }>(
-    'select kind, count(distinct order_id)::int as count from demo.effects group by kind',
-  )
-  const kind = (name: string) => kinds.rows.find((row) => row.kind === name)?.count ?? 0
-  const totals = await pool.query<{ orders: number; effects: number }>(
-    `select (select count(*) from demo.orders)::int as orders, (select count(*) from demo.effects)::int as effects`,
-  )
-  const latency = await pool.query<{ gaps: number[] | null }>(
-    `select percentile_cont(array[0.5, 0.95, 0.99]) within group (order by extract(epoch from happened_at - accepted_at) * 1000)
-       as gaps
-     from demo.effects join demo.orders on id = order_id where kind = 'shipment'`,
-  )
-  const [p50, p95, p99] = latency.rows[0]?.gaps ?? [0, 0, 0]
+const linesByFate =
+  'select fate, count(*)::int as count, (count(*) filter (where source = $1))::int as own from demo.lines group by fate'
+const effectsByKind =
+  'select kind, count(distinct order_id)::int as orders, count(*)::int as effects from demo.effects group by kind'
+const totals = `select (select count(*) from demo.orders)::int as orders, (
+    select count(*) from (
+      select order_id, array_agg(kind) as kinds from demo.effects group by order_id
+    ) as done left join demo.orders on id = order_id
+    where id is null or 'payment' <> all (kinds)
+      or ('shipment' = any (kinds) and 'reservation' <> all (kinds))
+      or ('cancellation' = any (kinds) and 'reservation' = any (kinds))
+  )::int as "outOfTurn"`
+
+export async function readBooks({ pool, deadLetters, outbox }: Database, source: string): Promise<Books> {
+  const lines = (await pool.query<{ fate: string; count: number; own: number }>(linesByFate, [source])).rows
+  const fate = (name: string) => lines.find((row) => row.fate === name)?.count ?? 0
+  const kinds = (await pool.query<{ kind: string; orders: number; effects: number }>(effectsByKind)).rows
+  const kind = (name: string) => kinds.find((row) => row.kind === name)?.orders ?? 0
+  const [total] = (await pool.query<{ orders: number; outOfTurn: number }>(totals)).rows
+  const dead = await deadOrders(deadLetters)
   return {
-    lines: fates.rows.reduce((sum, row) => sum + row.count, 0),
+    lines: sum(lines.map((row) => row.count)),
+    linesOfSource: sum(lines.map((row) => row.own)),
     accepted: fate('accepted'),
     rejected: fate('rejected'),
     repeated: fate('repeated'),
-    orders: totals.rows[0]!.orders,
     paid: kind('payment'),
     shipped: kind('shipment'),
     cancelled: kind('cancellation'),
-    deadLettered: (await deadOrders(dlq)).size,
-    uniqueEffects: kinds.rows.reduce((sum, row) => sum + row.count, 0),
-    effects: totals.rows[0]!.effects,
-    ...(await pg.count()),
-    latencyMs: { p50: p50!, p95: p95!, p99: p99! },
+    deadLettered: dead.size,
+    open: (await unfinishedOrders(pool, dead)).length,
+    uniqueEffects: sum(kinds.map((row) => row.orders)),
+    effects: sum(kinds.map((row) => row.effects)),
+    ...total!,
+    ...(await outbox.count()),
   }
 }
 
-/** Orders with a dead letter. A message delivered twice may have two of them. */
-export async function deadOrders(dlq: DlqStore): Promise<ReadonlySet<string>> {
-  const found = new Set<string>()
-  let cursor: string | undefined
-  do {
-    const page = await dlq.list({}, { cursor, limit: 500 })
-    for (const entry of page.entries) if (entry.key !== undefined) found.add(entry.key)
-    cursor = page.cursor
-  } while (cursor !== undefined)
-  return found
+/** What is wrong with the books, a sentence each. */
+export function checkBooks(books: Books, run: RunFacts): readonly string[] {
+  const { accepted, shipped, cancelled, deadLettered, open } = books
+  const faults: string[] = []
+  const same = (rule: string, left: number, right: number) => {
+    if (left !== right) faults.push(`${rule}: ${left} and ${right}`)
+  }
+  if (!run.interrupted) same('lines read = lines counted', run.linesCounted, books.linesOfSource)
+  else if (run.linesCounted > books.linesOfSource)
+    faults.push(`lines read <= lines counted: ${run.linesCounted} and ${books.linesOfSource}`)
+  same('in = accepted + rejected + repeated', books.lines, accepted + books.rejected + books.repeated)
+  same('accepted lines = orders', accepted, books.orders)
+  same('accepted = shipped + cancelled + dead-lettered + open', accepted, shipped + cancelled + deadLettered + open)
+  same('open orders = those this run waits for', open, run.open)
+  same('effects done = effects counted without a guard', books.uniqueEffects, books.effects)
+  same('effects out of turn = 0', books.outOfTurn, 0)
+  same('messages put aside = 0', books.parked, 0)
+  if (!run.interrupted) same('open orders = 0', open, 0)
+  if (open === 0) same('messages waiting = 0', books.waiting, 0)
+  return faults
 }
 
-/** What is wrong with the books, a sentence each. */
-export function checkBooks(books: Books, { linesRead, open }: { linesRead: number; open: number }): readonly string[] {
-  const checks: readonly (readonly [string, number, number])[] = [
-    ['lines read = lines counted', linesRead, books.lines],
-    ['in = accepted + rejected + repeated', books.lines, books.accepted + books.rejected + books.repeated],
-    ['accepted lines = orders', books.accepted, books.orders],
-    [
-      'accepted = shipped + cancelled + dead-lettered + open',
-      books.accepted,
-      books.shipped + books.cancelled + books.deadLettered + open,
-    ],
-    ['effects done = effects counted without a guard', books.uniqueEffects, books.effects],
-    ['messages put aside = 0', books.parked, 0],
-    ...(open === 0 ? [['messages waiting = 0', books.waiting, 0] as const] : []),
-  ]
-  return checks
-    .filter(([, left, right]) => left !== right)
-    .map(([rule, left, right]) => `${rule}: ${left} and ${right}`)
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0)
 }

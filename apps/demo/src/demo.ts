@@ -1,16 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Bus, createBus, type Logger, memoryTransport } from '@evt/core'
-import { type PgDlqStore, pgDlqStore } from '@evt/dlq-pg'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Bus, createBus, invalidOption, type Logger } from '@evt/core'
 import { exactlyOnce } from '@evt/idempotency'
-import { pgInbox } from '@evt/idempotency-pg'
-import { type PgOutbox, pgOutbox } from '@evt/outbox-pg'
-import { migrate, type PgTransaction, readMigrations } from '@evt/pg'
-import { startPostgres } from '@evt/servers/postgres'
-import pg from 'pg'
-import { checkBooks, deadOrders, readBooks } from './books.ts'
+import type { PgTransaction } from '@evt/pg'
+import { checkBooks, readBooks } from './books.ts'
+import { openDatabase } from './database.ts'
 import { duplicatingTransport } from './duplicating-transport.ts'
+import { startEmbedded } from './embedded.ts'
 import { allEvents } from './events.ts'
 import { takeIn } from './intake.ts'
 import { OpenOrders } from './open-orders.ts'
@@ -22,9 +20,9 @@ import { inventory } from './services/inventory.ts'
 import { payment } from './services/payment.ts'
 import { shipping } from './services/shipping.ts'
 import type { DemoSettings } from './settings.ts'
+import { deadOrders, unfinishedOrders } from './unfinished-orders.ts'
 
-const maxOpenOrders = 256
-const connections = 48
+const maxOpenOrders = 128
 const patienceMs = 60_000
 const drainMs = 15_000
 
@@ -32,92 +30,99 @@ const drainMs = 15_000
 export async function runDemo(settings: DemoSettings, logger: Logger, signal: AbortSignal): Promise<boolean> {
   const cleanUp: (() => Promise<unknown>)[] = []
   try {
-    const source = readLines(settings, signal)
-    const folder = settings.data ?? (await mkdtemp(join(tmpdir(), 'evt-demo-')))
-    if (settings.data === undefined) cleanUp.push(() => rm(folder, { recursive: true, force: true }))
-    let url = settings.databaseUrl
-    if (url === undefined) {
-      const server = await startPostgres(settings.data === undefined ? {} : { folder })
-      cleanUp.push(() => server.stop())
-      url = server.url
-    }
-    const pool = new pg.Pool({ connectionString: url, max: connections })
-    pool.on('error', (error) => logger.warn({ error }, 'an idle connection was lost'))
-    cleanUp.push(() => pool.end())
-
-    const outbox = pgOutbox({ pool })
-    const inbox = pgInbox({ pool })
-    const deadLetters = pgDlqStore({ pool })
-    await Promise.all([outbox.migrate(), inbox.migrate(), deadLetters.migrate()])
-    const migrations = readMigrations(import.meta.url)
-    await migrate({ pool, name: 'demo', schema: 'demo', migrations, identifiers: {} })
-
-    const open = new OpenOrders(await unfinished(pool, deadLetters), maxOpenOrders)
-    const audit = await auditLog(join(folder, 'audit.ndjson'))
-    cleanUp.push(() => audit.close())
-    let duplicates = 0
-    const once = exactlyOnce({
-      transactions: outbox,
-      inbox,
-      onDuplicate: () => {
-        duplicates += 1
-      },
-    })
-    const transport = duplicatingTransport(memoryTransport({ confirm: 'settled' }))
-    const bus = createBus<PgTransaction>({ service: 'orders', transport, outbox, deadLetters, logger })
-    cleanUp.push(() => bus.close({ deadlineMs: drainMs }))
-    await bus.register(allEvents)
-    const finish = (id: string) => open.finish(id)
-    const subscriptions = await bus.subscribe(
-      payment(once, finish),
-      inventory(once, finish),
-      shipping(once, finish),
-      audit.subscription,
-    )
-
-    let linesRead = 0
-    const startedMs = performance.now()
-    const progress = startProgress(
-      () => `read ${linesRead}, finished ${open.finished}, open ${open.size}, audited ${audit.lines}`,
-    )
-    let exhausted = false
-    try {
-      await takeIn({ source, pool, pg: outbox, bus, open, signal, onRead: () => (linesRead += 1) })
-      exhausted = !signal.aborted
-      if (settings.follow && exhausted) await new Promise((resolve) => signal.addEventListener('abort', resolve))
-      await quiet(bus, outbox, open, signal.aborted ? drainMs : patienceMs)
-    } finally {
-      progress.stop()
-    }
-    const elapsedMs = performance.now() - startedMs
-    const stats = subscriptions.map((subscription) => subscription.stats())
-    await bus.close({ deadlineMs: drainMs })
-    const books = await readBooks(pool, source.name, deadLetters, outbox)
-    const retried = stats.reduce((sum, each) => sum + each.retried, 0)
-    const figures = { retried, duplicates, audited: audit.lines, finished: open.finished, elapsedMs }
-    process.stdout.write(`\n${formatReport(books, figures)}\n\n`)
-    const faults = checkBooks(books, { linesRead: exhausted ? linesRead : books.lines, open: open.size })
-    for (const fault of faults) process.stdout.write(`WRONG  ${fault}\n`)
-    if (faults.length === 0)
-      process.stdout.write(`The books are clean${open.size > 0 ? `; ${open.size} orders go on next time` : ''}.\n`)
-    return faults.length === 0
+    return await run(settings, logger, signal, (step) => cleanUp.push(step))
   } finally {
-    for (const step of cleanUp.reverse()) await step()
+    // One that fails must not keep the others from happening.
+    for (const step of cleanUp.reverse())
+      await step().catch((error: unknown) => logger.error({ error }, 'cleaning up failed'))
   }
 }
 
-/** Orders that an earlier run accepted and did not finish. */
-async function unfinished(pool: pg.Pool, deadLetters: PgDlqStore): Promise<readonly string[]> {
-  const dead = await deadOrders(deadLetters)
-  const { rows } = await pool.query<{ id: string }>(
-    `select id from demo.orders where not exists
-       (select from demo.effects where order_id = id and kind in ('shipment', 'cancellation'))`,
+async function run(
+  settings: DemoSettings,
+  logger: Logger,
+  signal: AbortSignal,
+  afterwards: (step: () => Promise<unknown>) => void,
+): Promise<boolean> {
+  const source = readLines(settings, signal)
+  const folder = settings.data ?? (await mkdtemp(join(tmpdir(), 'evt-demo-')))
+  if (settings.data !== undefined) await makeFolder(folder)
+  else afterwards(() => rm(folder, { recursive: true, force: true }))
+  let url = settings.addresses.EVT_PG_URL
+  if (url === undefined) {
+    const server = await startEmbedded(settings.data)
+    afterwards(server.stop)
+    url = server.url
+  }
+  const database = await openDatabase(url, logger)
+  afterwards(database.close)
+  const { outbox, inbox, deadLetters } = database
+  const opened = await settings.openTransport()
+  afterwards(opened.close)
+  const audit = await auditLog(join(folder, 'audit.ndjson'))
+  afterwards(audit.close)
+
+  const open = new OpenOrders(await unfinishedOrders(database.pool, await deadOrders(deadLetters)), maxOpenOrders)
+  let duplicates = 0
+  const onDuplicate = () => {
+    duplicates += 1
+  }
+  const once = exactlyOnce({ transactions: outbox, inbox, onDuplicate })
+  const transport = duplicatingTransport(opened.transport)
+  const bus = createBus<PgTransaction>({ service: 'orders', transport, outbox, deadLetters, logger })
+  afterwards(() => bus.close({ deadlineMs: drainMs }))
+  await bus.register(allEvents)
+  const workers = [payment(once, open), inventory(once, open), shipping(once, open)]
+  const subscriptions = await bus.subscribe(...workers, audit.subscription)
+
+  let linesCounted = 0
+  let interrupted = false
+  const startedMs = performance.now()
+  const progress = startProgress(
+    () => `read ${linesCounted}, finished ${open.finished}, open ${open.size}, audited ${audit.lines}`,
   )
-  return rows.map((row) => row.id).filter((id) => !dead.has(id))
+  try {
+    const onCounted = (lines: number) => {
+      linesCounted += lines
+    }
+    await takeIn({ source, outbox, bus, open, signal, onCounted })
+    interrupted = signal.aborted
+    if (settings.follow && !signal.aborted)
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    await quiet(bus, outbox, open, signal)
+  } finally {
+    progress.stop()
+  }
+  const elapsedMs = performance.now() - startedMs
+  const retried = subscriptions.reduce((sum, subscription) => sum + subscription.stats().retried, 0)
+  await bus.close({ deadlineMs: drainMs })
+
+  const books = await readBooks(database, source.name)
+  const { finished, toShipped } = open
+  const figures = { retried, duplicates, audited: audit.lines, finished, elapsedMs, toShipped }
+  process.stdout.write(`\n${formatReport(books, figures)}\n\n`)
+  const faults = checkBooks(books, { linesCounted, interrupted: interrupted || signal.aborted, open: open.size })
+  for (const fault of faults) process.stdout.write(`WRONG  ${fault}\n`)
+  if (faults.length > 0) return false
+  process.stdout.write(`The books are clean${open.size > 0 ? `; ${open.size} orders go on next time` : ''}.\n`)
+  return true
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true })
+  } catch (error) {
+    throw invalidOption('--data', `cannot use "${folder}": ${(error as Error).message}`)
+  }
 }
 
 /** Waits until every order is finished and the outbox is empty, as long as something moves. */
-async function quiet(bus: Bus<PgTransaction>, outbox: PgOutbox, open: OpenOrders, limitMs: number): Promise<void> {
+async function quiet(
+  bus: Bus<PgTransaction>,
+  outbox: { count(): Promise<{ readonly waiting: number }> },
+  open: OpenOrders,
+  signal: AbortSignal,
+): Promise<void> {
   let last = ''
   let movedMs = performance.now()
   for (;;) {
@@ -126,11 +131,13 @@ async function quiet(bus: Bus<PgTransaction>, outbox: PgOutbox, open: OpenOrders
     const now = `${open.finished} ${waiting}`
     if (now !== last) movedMs = performance.now()
     last = now
+    const limitMs = signal.aborted ? drainMs : patienceMs
     if (performance.now() - movedMs > limitMs) {
-      const { status, parts } = await bus.health()
-      process.stdout.write(`Nothing moved for ${limitMs} ms; health is ${status}: ${JSON.stringify(parts)}\n`)
+      const { parts } = await bus.health()
+      const states = parts.map((part) => `${part.name} is ${part.status}`).join(', ')
+      process.stdout.write(`Nothing moved for ${limitMs} ms: ${states}\n`)
       return
     }
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await delay(50)
   }
 }

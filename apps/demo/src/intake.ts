@@ -1,95 +1,143 @@
+import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Bus, isEvtError } from '@evt/core'
+import { type Bus, evtError, isEvtError } from '@evt/core'
 import type { PgOutbox } from '@evt/outbox-pg'
-import type { PgTransaction } from '@evt/pg'
-import type { Pool } from 'pg'
+import { type PgTransaction, pgFailure } from '@evt/pg'
+import type {} from './errors.ts'
 import { type Order, OrderCreated } from './events.ts'
 import type { OpenOrders } from './open-orders.ts'
+import { parseLine } from './parse-line.ts'
 import type { Line, LineSource } from './read-lines.ts'
 
 export interface Intake {
   readonly source: LineSource
-  readonly pool: Pool
-  readonly pg: PgOutbox
+  readonly outbox: PgOutbox
   readonly bus: Bus<PgTransaction>
   readonly open: OpenOrders
   readonly signal: AbortSignal
-  readonly onRead: () => void
+  /** So many more lines are counted. */
+  readonly onCounted: (lines: number) => void
 }
 
-const workers = 8
+const maxBatch = 64
 const retryMs = 500
 
-/** Takes in all lines; each is counted once, in the transaction that decides its fate. */
+/**
+ * Takes in all lines in their order; each is counted once, in the transaction that decides its fate. Rejects with
+ * `EVT_DEMO_SOURCE_CHANGED` where an earlier run counted another line under this number.
+ */
 export async function takeIn(intake: Intake): Promise<void> {
-  const lines = toAsync(intake.source.lines)
-  const failed = new AbortController()
-  const stop = AbortSignal.any([intake.signal, failed.signal])
-  const work = async () => {
-    while (!stop.aborted) {
-      await intake.open.room(stop)
-      if (stop.aborted) return
-      const next = await lines.next()
-      if (next.done) return
-      intake.onRead()
-      await untilKnown(() => takeLine(intake, next.value), stop)
+  const { source, open, signal, onCounted } = intake
+  for await (const lines of source.batches) {
+    for (let next = 0; next < lines.length; ) {
+      const room = await open.room(signal)
+      if (room === 0) return
+      const some = lines.slice(next, next + Math.min(room, maxBatch))
+      await untilKnown(() => takeLines(intake, some), signal)
+      onCounted(some.length)
+      next += some.length
     }
+    if (signal.aborted) return
   }
-  const guarded = () =>
-    work().catch((error: unknown) => {
-      failed.abort()
-      throw error
-    })
-  const results = await Promise.allSettled(Array.from({ length: workers }, guarded))
-  const failure = results.find((result) => result.status === 'rejected')
-  if (failure !== undefined) throw failure.reason
 }
 
-async function takeLine({ source, pool, pg, bus, open }: Intake, { number, text }: Line): Promise<void> {
-  const parsed = parseLine(text)
-  if ('reason' in parsed) {
-    await count(pool, source.name, number, 'rejected', parsed.reason)
-    return
-  }
-  const { order } = parsed
-  let accepted = false
-  let added = false
+interface ReadLine {
+  readonly number: number
+  readonly digest: string
+  readonly order: Order | undefined
+  readonly reason: string | undefined
+}
+
+/** One transaction for some lines: their numbers, their orders and the events of these. */
+async function takeLines({ source, outbox, bus, open }: Intake, lines: readonly Line[]): Promise<void> {
+  const read = lines.map(readLine)
+  let added: readonly string[] = []
   try {
-    await pg.run(async (transaction) => {
-      accepted = false
-      const { rowCount: first } = await count(transaction, source.name, number, 'accepted', null)
-      if (first === 0) return
-      const { rowCount } = await transaction.query(
-        'insert into demo.orders (id, payload) values ($1, $2) on conflict do nothing',
-        [order.id, JSON.stringify(order)],
-      )
-      if (rowCount === 0) {
-        await transaction.query(`update demo.lines set fate = 'repeated' where source = $1 and number = $2`, [
-          source.name,
-          number,
-        ])
-        return
-      }
-      open.add(order.id)
-      added = true
-      await bus.publish(OrderCreated, order)
-      accepted = true
+    await outbox.run(async (transaction) => {
+      const fresh = await countLines(transaction, source.name, read)
+      const orders = await insertOrders(transaction, fresh)
+      await markRepeated(transaction, source.name, fresh, orders)
+      if (orders.size === 0) return
+      const ids = [...orders.values()].map((order) => order.id)
+      open.add(ids)
+      added = ids
+      transaction.afterCommit(() => open.committed(ids))
+      await bus.publishMany([...orders.values()].map((order) => OrderCreated.of(order)))
     })
   } catch (error) {
-    if (added && !isEvtError(error, 'EVT_TX_OUTCOME_UNKNOWN')) open.forget(order.id)
+    // Where the outcome is unknown they may be on their way.
+    if (!isEvtError(error, 'EVT_TX_OUTCOME_UNKNOWN')) open.forget(added)
     throw error
   }
-  if (added && !accepted) open.forget(order.id)
 }
 
-interface Queryable {
-  query(sql: string, values: unknown[]): Promise<{ rowCount: number | null }>
+function readLine({ number, text }: Line): ReadLine {
+  const parsed = parseLine(text)
+  return {
+    number,
+    digest: createHash('sha256').update(text).digest('base64url').slice(0, 22),
+    order: 'order' in parsed ? parsed.order : undefined,
+    reason: 'reason' in parsed ? parsed.reason : undefined,
+  }
 }
-function count(to: Queryable, source: string, number: number, fate: string, reason: string | null) {
-  return to.query(
-    'insert into demo.lines (source, number, fate, reason) values ($1, $2, $3, $4) on conflict do nothing',
-    [source, number, fate, reason],
+
+/** Counts lines and answers those that no earlier run has counted. */
+async function countLines(
+  transaction: PgTransaction,
+  source: string,
+  lines: readonly ReadLine[],
+): Promise<readonly ReadLine[]> {
+  const numbers = lines.map((line) => line.number)
+  const digests = lines.map((line) => line.digest)
+  const { rows } = await transaction.query<{ number: string }>(
+    `insert into demo.lines (source, number, digest, fate, reason)
+     select $1, number, digest, case when reason is null then 'accepted' else 'rejected' end, reason
+     from unnest($2::bigint[], $3::text[], $4::text[]) as given (number, digest, reason)
+     on conflict do nothing returning number`,
+    [source, numbers, digests, lines.map((line) => line.reason ?? null)],
   )
+  if (rows.length < lines.length) {
+    const { rows: changed } = await transaction.query<{ number: string }>(
+      `select number from demo.lines join unnest($2::bigint[], $3::text[]) as given (number, digest) using (number)
+       where source = $1 and lines.digest <> given.digest order by number limit 1`,
+      [source, numbers, digests],
+    )
+    if (changed[0] !== undefined) throw sourceChanged(source, Number(changed[0].number))
+  }
+  const counted = new Set(rows.map((row) => Number(row.number)))
+  return lines.filter((line) => counted.has(line.number))
+}
+
+/** Inserts the orders that are not there yet and answers them by line. */
+async function insertOrders(
+  transaction: PgTransaction,
+  lines: readonly ReadLine[],
+): Promise<ReadonlyMap<ReadLine, Order>> {
+  const firstLines = new Map<string, ReadLine>()
+  for (const line of lines)
+    if (line.order !== undefined && !firstLines.has(line.order.id)) firstLines.set(line.order.id, line)
+  if (firstLines.size === 0) return new Map()
+  const { rows } = await transaction.query<{ id: string }>(
+    `insert into demo.orders (id, payload) select id, payload from unnest($1::text[], $2::text[]) as given (id, payload)
+     on conflict do nothing returning id`,
+    [[...firstLines.keys()], Array.from(firstLines.values(), (line) => JSON.stringify(line.order))],
+  )
+  const inserted = new Set(rows.map((row) => row.id))
+  return new Map([...firstLines].filter(([id]) => inserted.has(id)).map(([, line]) => [line, line.order!]))
+}
+
+async function markRepeated(
+  transaction: PgTransaction,
+  source: string,
+  lines: readonly ReadLine[],
+  accepted: ReadonlyMap<ReadLine, Order>,
+): Promise<void> {
+  const repeated = lines.filter((line) => line.order !== undefined && !accepted.has(line))
+  if (repeated.length === 0) return
+  await transaction.query(`update demo.lines set fate = 'repeated' where source = $1 and number = any ($2::bigint[])`, [
+    source,
+    repeated.map((line) => line.number),
+  ])
 }
 
 /** Repeats while the database is away: a line has a number, so taking it in twice counts it once. */
@@ -97,34 +145,16 @@ async function untilKnown(work: () => Promise<void>, signal: AbortSignal): Promi
   for (;;) {
     try {
       return await work()
-    } catch (error) {
-      const known = !isEvtError(error) || !(error.retryable || error.code === 'EVT_TX_OUTCOME_UNKNOWN')
-      if (known || signal.aborted) throw error
+    } catch (thrown) {
+      const error = pgFailure(thrown, { operation: 'Taking in orders', relation: 'demo.lines' })
+      const passes = isEvtError(error) && (error.retryable || error.code === 'EVT_TX_OUTCOME_UNKNOWN')
+      if (!passes || signal.aborted) throw error
       await delay(retryMs)
     }
   }
 }
 
-function parseLine(text: string): { readonly order: Order } | { readonly reason: string } {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return { reason: 'not JSON' }
-  }
-  const result = OrderCreated.schema['~standard'].validate(value)
-  if (result instanceof Promise) throw new Error('the schema of an order is synchronous')
-  if (result.issues === undefined) return { order: result.value as Order }
-  return {
-    reason: result.issues
-      .map((issue) => `${(issue.path ?? []).map(String).join('.')}: ${issue.message}`)
-      .join('; ')
-      .slice(0, 500),
-  }
-}
-
-/** One reader for many workers. */
-function toAsync(lines: AsyncIterable<Line> | Iterable<Line>): { next(): Promise<IteratorResult<Line>> } {
-  const iterator = Symbol.asyncIterator in lines ? lines[Symbol.asyncIterator]() : lines[Symbol.iterator]()
-  return { next: async () => iterator.next() }
+function sourceChanged(source: string, number: number): Error {
+  const message = `Line ${number} of "${source}" is not the one that an earlier run counted: name this input with --source`
+  return evtError('EVT_DEMO_SOURCE_CHANGED', message, { source, number })
 }

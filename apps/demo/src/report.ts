@@ -1,3 +1,4 @@
+import type { RecordableHistogram } from 'node:perf_hooks'
 import type { Books } from './books.ts'
 
 /** Counted while this process ran; the rest of the report is read from the database. */
@@ -7,27 +8,32 @@ export interface RunFigures {
   readonly audited: number
   readonly finished: number
   readonly elapsedMs: number
+  /** In microseconds. */
+  readonly toShipped: Pick<RecordableHistogram, 'count' | 'percentile'>
 }
 
 export function formatReport(books: Books, run: RunFigures): string {
-  const { latencyMs } = books
-  const rows: readonly (readonly [string, string])[] = [
-    ['in', String(books.lines)],
-    ['accepted', String(books.accepted)],
-    ['rejected', String(books.rejected)],
-    ['repeated', String(books.repeated)],
-    ['paid', String(books.paid)],
-    ['shipped', String(books.shipped)],
-    ['cancelled', String(books.cancelled)],
-    ['dead-lettered', String(books.deadLettered)],
-    ['retried (this run)', String(run.retried)],
-    ['duplicates suppressed (this run)', String(run.duplicates)],
-    ['audited (this run)', String(run.audited)],
-    ['throughput (this run)', `${Math.round((run.finished * 1_000) / run.elapsedMs)} orders/s`],
-    ['p50 to shipped', `${latencyMs.p50.toFixed(1)} ms`],
-    ['p95 to shipped', `${latencyMs.p95.toFixed(1)} ms`],
-    ['p99 to shipped', `${latencyMs.p99.toFixed(1)} ms`],
+  const percentile = (percent: number) =>
+    run.toShipped.count === 0 ? '-' : `${(run.toShipped.percentile(percent) / 1_000).toFixed(1)} ms`
+  const rows: readonly (readonly [string, number | string])[] = [
+    ['in', books.lines],
+    ['accepted', books.accepted],
+    ['rejected', books.rejected],
+    ['repeated', books.repeated],
+    ['paid', books.paid],
+    ['shipped', books.shipped],
+    ['cancelled', books.cancelled],
+    ['dead-lettered', books.deadLettered],
+    ['open', books.open],
+    ['retried *', run.retried],
+    ['duplicates suppressed *', run.duplicates],
+    ['audited *', run.audited],
+    ['throughput *', `${Math.round((run.finished * 1_000) / run.elapsedMs)} orders/s`],
+    ['commit to shipped, p50 *', percentile(50)],
+    ['commit to shipped, p95 *', percentile(95)],
+    ['commit to shipped, p99 *', percentile(99)],
   ]
   const width = Math.max(...rows.map(([name]) => name.length))
-  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value.padStart(14)}`).join('\n')
+  const lines = rows.map(([name, value]) => `${name.padEnd(width)}  ${String(value).padStart(14)}`)
+  return [...lines, '* in this run'].join('\n')
 }

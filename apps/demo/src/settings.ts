@@ -1,48 +1,59 @@
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { invalidOption } from '@evt/core'
+import { type Addresses, readAddresses } from './addresses.ts'
+import { chooseTransport, type OpenedTransport, transports } from './transports.ts'
 
 export interface DemoSettings {
   /** A file, `-` for standard input, or nothing for the generated sample. */
   readonly orders: string | undefined
+  /** Names the input where its own name will not do. */
+  readonly source: string | undefined
   readonly count: number
   readonly seed: number
   readonly follow: boolean
+  /** The folder that is kept. */
   readonly data: string | undefined
-  readonly databaseUrl: string | undefined
+  readonly addresses: Addresses
+  readonly openTransport: () => Promise<OpenedTransport>
   readonly logLevel: string
 }
 
 export const usage = `npm run demo -- [options]
 
   --orders <file|->     newline-delimited JSON; default: a generated sample
+  --source <name>       name of the input, under which its lines are counted once; default: its path or kind
   --count <n>           size of the sample, default 10000
   --seed <n>            seed of the sample, default 1
   --follow              run until SIGINT or SIGTERM, then drain
-  --data <folder>       keep the embedded PostgreSQL there and go on where it stopped
-  --env <file>          take the servers from this file (EVT_PG_URL) instead of embedded ones
-  --transport <name>    memory
+  --data <folder>       keep the audit log and the embedded PostgreSQL there, and go on where they stopped
+  --env <file>          take the servers from this file (EVT_PG_URL, …) instead of an embedded one
+  --transport <name>    ${Object.keys(transports).join(', ')}
   --store <name>        pg
   --log-level <level>   of the log on standard error, default error
+  --help                this text
 `
 const levels = ['silent', 'error', 'warn', 'info', 'debug']
+const stores = ['pg']
+const maxCount = 10_000_000
 
 /** Reads the command line. Throws `EVT_OPTION_INVALID` naming what is wrong. */
 export function readSettings(argv: readonly string[]): DemoSettings | 'help' {
   const values = parse(argv)
   if (values.help) return 'help'
-  oneOf('--transport', values.transport, ['memory'])
-  oneOf('--store', values.store, ['pg'])
+  oneOf('--store', values.store, stores)
   oneOf('--log-level', values['log-level'], levels)
-  if (values.data !== undefined && values.env !== undefined)
-    throw invalidOption('--data', 'the embedded server is not used together with --env')
+  for (const option of ['orders', 'source', 'data', 'env'] as const)
+    if (values[option] === '') throw invalidOption(`--${option}`, 'expected a value')
+  const addresses = values.env === undefined ? {} : readAddresses(values.env)
   return {
     orders: values.orders,
-    count: wholeArgument('--count', values.count),
-    seed: wholeArgument('--seed', values.seed),
+    source: values.source,
+    count: wholeArgument('--count', values.count, 1, maxCount),
+    seed: wholeArgument('--seed', values.seed, 0, 2 ** 32 - 1),
     follow: values.follow,
     data: values.data,
-    databaseUrl: values.env === undefined ? undefined : addressIn(values.env),
+    addresses,
+    openTransport: chooseTransport(values.transport, addresses),
     logLevel: values['log-level'],
   }
 }
@@ -53,6 +64,7 @@ function parse(argv: readonly string[]) {
       args: [...argv],
       options: {
         orders: { type: 'string' },
+        source: { type: 'string' },
         count: { type: 'string', default: '10000' },
         seed: { type: 'string', default: '1' },
         follow: { type: 'boolean', default: false },
@@ -73,21 +85,9 @@ function oneOf(option: string, value: string, allowed: readonly string[]): void 
   if (!allowed.includes(value)) throw invalidOption(option, `expected ${allowed.join(', ')}, not "${value}"`)
 }
 
-function wholeArgument(option: string, value: string): number {
+function wholeArgument(option: string, value: string, min: number, max: number): number {
   const number = Number(value)
-  if (!/^\d+$/.test(value) || !Number.isSafeInteger(number) || number < 1)
-    throw invalidOption(option, `expected a whole number of at least 1, not "${value}"`)
+  if (!/^\d+$/.test(value) || number < min || number > max)
+    throw invalidOption(option, `expected a whole number from ${min} to ${max}, not "${value}"`)
   return number
-}
-
-function addressIn(file: string): string {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    throw invalidOption('--env', `cannot read "${file}": ${(error as Error).message}`)
-  }
-  const address = /^EVT_PG_URL=(.+)$/m.exec(text)?.[1]?.trim()
-  if (address === undefined) throw invalidOption('--env', `expected a line EVT_PG_URL=… in ${file}`)
-  return address
 }

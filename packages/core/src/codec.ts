@@ -10,14 +10,15 @@ export interface Codec {
 const maxDepth = 64
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** JSON as UTF-8. Refuses nesting beyond 64 levels and drops `__proto__` keys, which would otherwise travel into merges. */
+/** JSON as UTF-8, and `undefined` as no bytes. Refuses nesting beyond 64 levels and drops `__proto__` keys, which would otherwise travel into merges. */
 export const jsonCodec: Codec = {
   contentType: 'application/json',
   encode(payload) {
     const text = JSON.stringify(payload)
-    return Buffer.from(text === undefined ? 'null' : text, 'utf8')
+    return Buffer.from(text ?? '', 'utf8')
   },
   decode(bytes) {
+    if (bytes.length === 0) return undefined
     try {
       const text = utf8.decode(bytes)
       checkDepth(bytes)

@@ -1,6 +1,6 @@
 import type { Codec } from './codec.ts'
 import type { Envelope } from './envelope.ts'
-import { evtError } from './errors.ts'
+import { describeThrown, evtError, isEvtError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import type { SchemaResult, StandardSchemaV1 } from './standard-schema.ts'
 
@@ -25,7 +25,18 @@ export function decodePayload(event: AnyEvent, envelope: Envelope, bytes: Uint8A
       },
     )
   }
-  return readVersion(event, envelope.version, codec.decode(bytes))
+  return readVersion(event, envelope.version, decodeBytes(codec, bytes))
+}
+
+function decodeBytes(codec: Codec, bytes: Uint8Array): unknown {
+  try {
+    return codec.decode(bytes)
+  } catch (cause) {
+    if (isEvtError(cause)) throw cause
+    const { contentType } = codec
+    const text = `The payload is not ${contentType}: ${describeThrown(cause).slice(0, 200)}`
+    throw evtError('EVT_CODEC_DECODE', text, { contentType }, { cause })
+  }
 }
 
 function readVersion(event: AnyEvent, version: number, value: unknown): unknown {

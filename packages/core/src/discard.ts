@@ -1,6 +1,13 @@
 import type { AnyEvent } from './event.ts'
+import { type MessageOptions, makeMessage } from './message.ts'
 
 /** The same event, published nowhere: payloads are validated, ids made, and nothing is sent or stored. */
 export function discard<E extends AnyEvent>(event: E): E {
-  return Object.freeze({ ...event, '~event': { ...event['~event'], discards: event } })
+  // `of` of the original makes messages of the original, which would be published.
+  const discarded: E = Object.freeze({
+    ...event,
+    of: (payload: unknown, options?: MessageOptions) => makeMessage(discarded, payload, options),
+    '~event': { ...event['~event'], discards: event },
+  })
+  return discarded
 }

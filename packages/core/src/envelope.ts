@@ -14,10 +14,12 @@ export interface Envelope {
   readonly correlationId: string | undefined
   readonly causationId: string | undefined
 }
-export const traceHeaders = ['traceparent', 'tracestate', 'baggage'] as const
+const traceHeaders = ['traceparent', 'tracestate', 'baggage'] as const
 
 const reserved = /^(ce[-_]|evt[-_]|content-type$|traceparent$|tracestate$|baggage$)/i
 const legalName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
+const control = /\p{Cc}/u
+const traceParent = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
 const maxEntries = 64
 const maxMetadataBytes = 16_384
 const schemaPrefix = 'urn:evt:'
@@ -44,16 +46,16 @@ export function writeHeaders(envelope: Envelope, metadata: Headers | undefined, 
 /** Reads what arrived. Throws `EVT_ENVELOPE_INVALID` naming the field; nothing in it is trusted further than its form. */
 export function readEnvelope(headers: Headers): Envelope {
   return {
-    id: required(headers, 'ce-id', 512),
+    id: readId(headers),
     type: required(headers, 'ce-type', 200),
     source: required(headers, 'ce-source', 512),
-    time: required(headers, 'ce-time', 64),
+    time: readTime(headers),
     contentType: required(headers, 'content-type', 200),
     version: readVersion(headers['ce-dataschema']),
-    key: headers['ce-partitionkey'],
-    subject: headers['ce-subject'],
-    correlationId: headers['ce-correlationid'],
-    causationId: headers['ce-causationid'],
+    key: optional(headers, 'ce-partitionkey', 1_024),
+    subject: optional(headers, 'ce-subject', 1_024),
+    correlationId: optional(headers, 'ce-correlationid', 512),
+    causationId: optional(headers, 'ce-causationid', 512),
   }
 }
 
@@ -88,7 +90,7 @@ export function checkText(field: string, value: unknown, maxBytes: number): stri
   if (typeof value !== 'string') throw invalidMetadata(field, 'expected a string')
   for (let index = 0; index < value.length; index += 1) {
     const code = value.charCodeAt(index)
-    if (code < 0x20 || code === 0x7f) throw invalidMetadata(field, 'control characters are not allowed')
+    if (code < 0x20 || (code >= 0x7f && code < 0xa0)) throw invalidMetadata(field, 'control characters are not allowed')
   }
   if (value.length * 3 > maxBytes && Buffer.byteLength(value) > maxBytes)
     throw invalidMetadata(field, `at most ${maxBytes} bytes`)
@@ -99,13 +101,56 @@ export function checkText(field: string, value: unknown, maxBytes: number): stri
 function required(headers: Headers, field: string, maxLength: number): string {
   const value = headers[field]
   if (typeof value !== 'string' || value === '' || value.length > maxLength) {
-    const reason = value === undefined ? 'it is missing' : `expected 1 to ${maxLength} characters`
-    throw evtError('EVT_ENVELOPE_INVALID', `The message's header "${field}" cannot be used: ${reason}`, {
-      field,
-      reason,
-    })
+    throw invalidHeader(field, value === undefined ? 'it is missing' : `expected 1 to ${maxLength} characters`)
   }
   return value
+}
+
+/** It goes on as the cause of other messages, where a line break would end a header. */
+function readId(headers: Headers): string {
+  const id = required(headers, 'ce-id', 512)
+  if (control.test(id)) throw invalidHeader('ce-id', 'control characters are not allowed')
+  return id
+}
+
+/** What cannot be used counts as not there: nothing but tracing hangs on it. */
+function optional(headers: Headers, field: string, maxLength: number): string | undefined {
+  const value = headers[field]
+  return isUsable(value, maxLength) ? value : undefined
+}
+
+/** The trace of a message, to be carried on: only what has the form of its standard. Source: W3C Trace Context and Baggage. */
+export function readTrace(headers: Headers): Headers | undefined {
+  const { traceparent, tracestate, baggage } = headers
+  const trace: Record<string, string> = Object.create(null)
+  if (traceparent !== undefined && traceParent.test(traceparent)) {
+    trace.traceparent = traceparent
+    if (isUsable(tracestate, 512)) trace.tracestate = tracestate
+  }
+  if (isUsable(baggage, 8_192)) trace.baggage = baggage
+  for (const _name in trace) return trace
+  return undefined
+}
+
+function isUsable(value: unknown, maxLength: number): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= maxLength && !control.test(value)
+}
+
+let lastTime = ''
+/** Messages of one burst share their time, so it is checked once. */
+function readTime(headers: Headers): string {
+  const time = required(headers, 'ce-time', 64)
+  if (time === lastTime) return time
+  if (Number.isNaN(Date.parse(time))) throw invalidHeader('ce-time', 'expected a time')
+  lastTime = time
+  return time
+}
+
+function invalidHeader(field: string, reason: string): Error {
+  return evtError('EVT_ENVELOPE_INVALID', `The message's header "${field}" cannot be used: ${reason}`, {
+    field,
+    reason,
+  })
 }
 
 function readVersion(dataSchema: string | undefined): number {

@@ -9,9 +9,7 @@ export interface EvtErrors {
   EVT_CONTEXT_MISSING: { readonly key: string }
   EVT_ENVELOPE_INVALID: { readonly field: string; readonly reason: string }
   EVT_BUS_CLOSED: { readonly service: string }
-  EVT_BREAKER_OPEN: { readonly consumer: string }
   EVT_EVENT_DUPLICATE: { readonly event: string }
-  EVT_EVENT_UNKNOWN: { readonly event: string; readonly consumer: string }
   EVT_GROUP_SHARED: { readonly group: string; readonly event: string }
   EVT_HANDLER_RESULT: { readonly consumer: string; readonly result: string }
   EVT_HANDLER_TIMEOUT: { readonly consumer: string; readonly timeoutMs: number }
@@ -73,6 +71,15 @@ export function evtError<Code extends EvtErrorCode>(
   error.name = 'EvtError'
   Object.defineProperty(error, brand, { value: true })
   return Object.assign(error, { code, details, retryable: options.retryable ?? false })
+}
+
+/** The text of whatever was thrown. Never throws itself, which `String` does for objects without a prototype. */
+export function describeThrown(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown)
+  } catch {
+    return Object.prototype.toString.call(thrown)
+  }
 }
 
 /** Narrows to an error of this library, with no codes given to any of them. Works across installed copies. */

@@ -2,7 +2,7 @@ import { type Codec, jsonCodec } from './codec.ts'
 import type { Message, MessageOptions } from './message.ts'
 import { makeMessage } from './message.ts'
 import { checkName } from './names.ts'
-import { checkFunction, checkKnown, invalidOption, wholeNumber } from './options.ts'
+import { checkFunction, checkKnown, checkMethods, invalidOption, wholeNumber } from './options.ts'
 import type { SchemaInput, SchemaOutput, StandardSchemaV1 } from './standard-schema.ts'
 import type { Upcaster } from './upcast.ts'
 import type { SurvivesWire } from './wire-type.ts'
@@ -97,9 +97,11 @@ export function defineEvent(
     )
   }
   if (definition.key !== undefined) checkFunction('key', definition.key)
+  if (definition.codec !== undefined) checkMethods('codec', definition.codec, ['encode', 'decode'])
+  const version = wholeNumber('version', definition.version, { min: 1, default: 1 })
   const event: ParsedEventDefinition = {
     name,
-    version: wholeNumber('version', definition.version, { min: 1, default: 1 }),
+    version,
     description: definition.description,
     sensitive: definition.sensitive ?? [],
     schema: definition.schema,
@@ -107,10 +109,22 @@ export function defineEvent(
     '~event': {
       keyOf: definition.key,
       codec: definition.codec ?? jsonCodec,
-      upcasters: new Map((definition.upcasters ?? []).map((upcaster) => [upcaster.from, upcaster])),
+      upcasters: upcastersOf(definition.upcasters ?? [], version),
     },
   }
   return Object.freeze(event)
+}
+
+function upcastersOf(list: readonly Upcaster<unknown>[], version: number): ReadonlyMap<number, Upcaster<unknown>> {
+  if (!Array.isArray(list)) throw invalidOption('upcasters', 'expected a list of what upcast returns')
+  const upcasters = new Map<number, Upcaster<unknown>>()
+  for (const upcaster of list as readonly Upcaster<unknown>[]) {
+    checkFunction('upcasters.migrate', upcaster?.migrate)
+    const from = wholeNumber('upcasters.from', upcaster.from, { min: 1, max: version - 1, default: 0 })
+    if (upcasters.has(from)) throw invalidOption('upcasters', `version ${from} has two`)
+    upcasters.set(from, upcaster)
+  }
+  return upcasters
 }
 
 /** Several events under one prefix: `defineEvents('order', { created: { … } }).created.name` is `order.created`. */
@@ -133,6 +147,8 @@ export function defineEvents(
   definitions: Readonly<Record<string, { readonly schema: StandardSchemaV1 }>>,
 ): object {
   const define = defineEvent as (name: string, definition: object) => AnyEvent
+  if (typeof definitions !== 'object' || definitions === null)
+    throw invalidOption('definitions', 'expected an object of event definitions')
   return Object.fromEntries(
     Object.entries(definitions).map(([name, definition]) => [name, define(`${prefix}.${name}`, definition)]),
   )

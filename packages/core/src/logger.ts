@@ -27,3 +27,19 @@ function write(level: string, fields: object, message: string | undefined): void
 function describe(error: Error): object {
   return { name: error.name, message: error.message.slice(0, 2_048), code: (error as { code?: unknown }).code }
 }
+
+/** A logger that throws must not change what becomes of a message. */
+export function guardedLogger(logger: Logger, report: (error: unknown) => void): Logger {
+  const guard = (level: keyof Logger) => (fields: object, message?: string) => {
+    try {
+      logger[level](fields, message)
+    } catch (error) {
+      try {
+        report(error)
+      } catch {
+        // Neither place takes it; nobody is left to tell.
+      }
+    }
+  }
+  return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') }
+}

@@ -1,4 +1,5 @@
 import type { AnyEvent } from './event.ts'
+import { checkKnown } from './options.ts'
 
 export interface MessageOptions {
   /** Message id. Default: a new UUIDv7, or one derived from its source where a handler returned the message. */
@@ -22,8 +23,10 @@ export interface Message<Name extends string = string> {
 }
 
 const none: MessageOptions = Object.freeze({})
+export const messageOptionNames = ['id', 'key', 'subject', 'metadata', 'time', 'correlationId'] as const
 
 export function makeMessage(event: AnyEvent, payload: unknown, options: MessageOptions = none): Message {
+  if (options !== none) checkKnown('A message', options, messageOptionNames)
   return { '~evt': 'message', type: event.name, event, payload, options }
 }
 

@@ -1,6 +1,7 @@
 import type { ContextKey } from './context-key.ts'
 import type { IncomingDelivery } from './delivery.ts'
 import { evtError } from './errors.ts'
+import { checkFunction, invalidOption } from './options.ts'
 import type { Outcome } from './outcome.ts'
 
 /** Where a middleware stands, outermost first. Built-in ones name their slot; everybody else's are `user`. */
@@ -28,6 +29,20 @@ export interface Middleware {
   consume?(delivery: IncomingDelivery, next: () => Promise<Outcome>): Promise<Outcome>
   start?(): Promise<void>
   stop?(): Promise<void>
+}
+
+/** Throws `EVT_OPTION_INVALID` for what is no list of middleware: a slot nobody knows would change the order in silence. */
+export function checkMiddleware(option: string, list: readonly Middleware[] | undefined): readonly Middleware[] {
+  if (list === undefined) return []
+  if (!Array.isArray(list)) throw invalidOption(option, 'expected a list of middleware')
+  for (const each of list as readonly Middleware[]) {
+    if (typeof each?.name !== 'string') throw invalidOption(option, 'every middleware needs a name')
+    if (each.slot !== undefined && !slots.includes(each.slot))
+      throw invalidOption(`${option}.${each.name}.slot`, `expected one of ${slots.join(', ')}`)
+    for (const hook of ['publish', 'consume', 'start', 'stop'] as const)
+      if (each[hook] !== undefined) checkFunction(`${option}.${each.name}.${hook}`, each[hook])
+  }
+  return list
 }
 
 /** In the order they run: by slot, then as given. */

@@ -1,7 +1,8 @@
 import { evtError } from './errors.ts'
 
-/** Throws `EVT_OPTION_UNKNOWN` for the first option that nobody reads. */
+/** Throws `EVT_OPTION_UNKNOWN` for the first option that nobody reads, and `EVT_OPTION_INVALID` for what holds no options. */
 export function checkKnown(owner: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) throw invalidOption(owner, 'expected an object of options')
   for (const option of Object.keys(options)) {
     if (!known.includes(option)) {
       throw evtError('EVT_OPTION_UNKNOWN', `${owner} has no option "${option}"; it has ${known.join(', ')}`, {
@@ -29,6 +30,17 @@ export function wholeNumber(
 /** Throws `EVT_OPTION_INVALID` where a required function is missing. */
 export function checkFunction(option: string, value: unknown): void {
   if (typeof value !== 'function') throw invalidOption(option, 'expected a function')
+}
+
+/** Throws `EVT_OPTION_INVALID` unless an option is left out or true or false. */
+export function checkBoolean(option: string, value: unknown): void {
+  if (value !== undefined && typeof value !== 'boolean') throw invalidOption(option, 'expected true or false')
+}
+
+/** Throws `EVT_OPTION_INVALID`, naming the first method that an object lacks. */
+export function checkMethods(option: string, value: unknown, methods: readonly string[]): void {
+  for (const method of methods)
+    checkFunction(`${option}.${method}`, (value as Record<string, unknown> | null)?.[method])
 }
 
 /** The error of an option whose value cannot be used. */

@@ -1,9 +1,13 @@
+import { describeThrown } from './errors.ts'
+import { invalidOption } from './options.ts'
+
 /** What a delivery came to. Decided once, then handed to every middleware as a value. */
 export type Outcome =
   | { readonly status: 'ack' }
   /** `counted` is false where the message itself did not fail: no attempt is burnt. */
   | { readonly status: 'retry'; readonly afterMs: number; readonly error: unknown; readonly counted: boolean }
-  | { readonly status: 'reject'; readonly error: unknown }
+  /** `exhausted` where the last of its runs failed; else nothing failed, the message was not wanted. */
+  | { readonly status: 'reject'; readonly error: unknown; readonly exhausted?: true | undefined }
 
 export const acknowledged: Outcome = Object.freeze({ status: 'ack' })
 
@@ -47,11 +51,13 @@ export function asControlFlow(thrown: unknown):
 }
 
 function controlFlow(action: 'retry' | 'reject', cause: unknown, options: RetryOptions): Error {
-  const message = cause instanceof Error ? cause.message : String(cause)
-  const error = new Error(`${action}: ${message}`, { cause })
+  const { afterMs } = options
+  if (afterMs !== undefined && !(Number.isFinite(afterMs) && afterMs >= 0))
+    throw invalidOption('retry.afterMs', 'expected milliseconds, 0 or more')
+  const error = new Error(`${action}: ${describeThrown(cause)}`, { cause })
   return Object.defineProperties(error, {
     [brand]: { value: action },
-    afterMs: { value: options.afterMs },
+    afterMs: { value: afterMs },
     counted: { value: options.counted ?? true },
   })
 }

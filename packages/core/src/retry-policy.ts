@@ -1,4 +1,4 @@
-import { checkKnown, invalidOption, wholeNumber } from './options.ts'
+import { checkBoolean, checkFunction, checkKnown, invalidOption, wholeNumber } from './options.ts'
 import { asControlFlow, type Outcome } from './outcome.ts'
 
 export interface RetryPolicy {
@@ -28,7 +28,11 @@ export interface RetryDecision {
 }
 
 /** Parses a policy. Full jitter: a uniform part of the exponential gap, as in the AWS builders' library on back-off. */
-export function retryDecision(policy: RetryPolicy = {}, random: () => number = Math.random): RetryDecision {
+export function retryDecision(
+  policy: RetryPolicy = {},
+  random: () => number = Math.random,
+  report: (error: unknown) => void = () => {},
+): RetryDecision {
   checkKnown('retry', policy, ['attempts', 'backoff', 'classify'])
   const backoff = policy.backoff ?? {}
   checkKnown('retry.backoff', backoff, ['minMs', 'maxMs', 'factor', 'jitter'])
@@ -36,12 +40,27 @@ export function retryDecision(policy: RetryPolicy = {}, random: () => number = M
   const minMs = wholeNumber('retry.backoff.minMs', backoff.minMs, { min: 0, default: 1_000 })
   const maxMs = wholeNumber('retry.backoff.maxMs', backoff.maxMs, { min: minMs, default: Math.max(minMs, 300_000) })
   const factor = backoff.factor ?? 2
-  if (!(factor >= 1)) throw invalidOption('retry.backoff.factor', 'expected a number of at least 1')
+  if (!(typeof factor === 'number' && factor >= 1))
+    throw invalidOption('retry.backoff.factor', 'expected a number of at least 1')
+  checkBoolean('retry.backoff.jitter', backoff.jitter)
+  const { classify } = policy
+  if (classify !== undefined) checkFunction('retry.classify', classify)
   const jitter = backoff.jitter ?? true
 
   const gapMs = (attempt: number) => {
     const fullMs = Math.min(maxMs, minMs * factor ** (attempt - 1))
     return jitter ? Math.round(fullMs * random()) : fullMs
+  }
+  const wishOf = (error: unknown, attempt: number) => {
+    try {
+      const wish = classify?.(error, attempt)
+      if (wish === 'reject') return wish
+      const afterMs = typeof wish === 'object' ? wish?.afterMs : undefined
+      return afterMs !== undefined && Number.isFinite(afterMs) && afterMs >= 0 ? { afterMs } : undefined
+    } catch (thrown) {
+      report(thrown)
+      return undefined
+    }
   }
   const decide = (thrown: unknown, attempt: number): Outcome => {
     const flow = asControlFlow(thrown)
@@ -50,9 +69,10 @@ export function retryDecision(policy: RetryPolicy = {}, random: () => number = M
       return { status: 'retry', afterMs: flow.afterMs ?? gapMs(1), error: flow.cause, counted: false }
     }
     const error = flow === undefined ? thrown : flow.cause
-    const wish = flow === undefined ? policy.classify?.(error, attempt) : undefined
-    if (wish === 'reject' || attempt >= attempts) return { status: 'reject', error }
-    const afterMs = flow?.afterMs ?? (typeof wish === 'object' ? wish.afterMs : gapMs(attempt))
+    const wish = flow === undefined ? wishOf(error, attempt) : undefined
+    if (wish === 'reject') return { status: 'reject', error }
+    if (attempt >= attempts) return { status: 'reject', error, exhausted: true }
+    const afterMs = flow?.afterMs ?? wish?.afterMs ?? gapMs(attempt)
     return { status: 'retry', afterMs, error, counted: true }
   }
   return { attempts, decide }

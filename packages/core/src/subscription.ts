@@ -3,7 +3,7 @@ import { evtError } from './errors.ts'
 import type { AnyEvent, EventGroup, ParsedEventDefinition, PayloadOf } from './event.ts'
 import type { Logger } from './logger.ts'
 import type { Message } from './message.ts'
-import { checkFunction, invalidOption } from './options.ts'
+import { checkFunction, checkKnown, invalidOption } from './options.ts'
 import type { BatchSubscribeOptions, SubscribeOptions } from './subscription-options.ts'
 
 /** Messages to publish before the acknowledgement, or nothing. */
@@ -63,6 +63,7 @@ export function onAny<Group extends EventGroup>(
   options: SubscribeOptions,
 ): SubscriptionDefinition {
   checkFunction('handler', handler)
+  checkGroup(events)
   const any: Handler = (_payload, delivery) => handler(delivery as DeliveryOf<Group[keyof Group]>)
   return define(Object.values(events), 'each', any, options)
 }
@@ -73,6 +74,8 @@ export function onEach<Group extends EventGroup>(
   handlers: { readonly [Name in keyof Group]: Handler<Group[Name]['name'], PayloadOf<Group[Name]>> },
   options: SubscribeOptions,
 ): SubscriptionDefinition {
+  checkGroup(events)
+  checkKnown('onEach', handlers, Object.keys(events))
   const byType = new Map<string, Handler>()
   for (const [name, event] of Object.entries(events)) {
     checkFunction(`handlers.${name}`, handlers[name])
@@ -92,6 +95,14 @@ export function onEverything(
   return define('everything', 'each', every, options)
 }
 
+function checkGroup(events: EventGroup): void {
+  if (typeof events !== 'object' || events === null) throw invalidOption('events', 'expected an object of events')
+  for (const event of Object.values(events)) checkEvent(event)
+}
+function checkEvent(event: AnyEvent): void {
+  if (event?.['~event'] === undefined) throw invalidOption('events', 'expected what defineEvent returns')
+}
+
 function define(
   events: readonly AnyEvent[] | 'everything',
   kind: 'each' | 'batch',
@@ -101,8 +112,7 @@ function define(
   checkFunction('handler', handler)
   if (events !== 'everything') {
     if (events.length === 0) throw invalidOption('events', 'expected at least one event')
-    for (const event of events)
-      if (event?.['~event'] === undefined) throw invalidOption('events', 'expected what defineEvent returns')
+    for (const event of events) checkEvent(event)
   }
   const names = events === 'everything' ? ['everything'] : events.map((event) => event.name)
   if (options?.mode === undefined && options?.group === undefined) {

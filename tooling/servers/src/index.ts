@@ -1,39 +1,39 @@
-import { randomUUID } from 'node:crypto'
-import pg from 'pg'
+import type { KafkaOptions } from './kafka.ts'
+import { kinds } from './kinds.ts'
+import {
+  type FreshDatabase,
+  type FreshKafka,
+  type FreshMongo,
+  type FreshPrefix,
+  freshKafka,
+  freshMongo,
+  freshNats,
+  freshPostgres,
+  freshRedis,
+} from './places.ts'
+import type { PostgresOptions } from './postgres.ts'
+import type { RedisOptions } from './redis.ts'
+import { type TestServer, testServer } from './test-server.ts'
 
-/** A database of its own on the run's PostgreSQL. */
-export interface FreshDatabase {
-  readonly url: string
-  readonly pool: pg.Pool
-  /** Closes the pool and removes the database. */
-  drop(): Promise<void>
-}
+export type { FreshDatabase, FreshKafka, FreshMongo, FreshPrefix } from './places.ts'
+export type { RunningServer } from './server-kind.ts'
+export type { TestServer } from './test-server.ts'
+export type { KafkaOptions, PostgresOptions, RedisOptions }
+
+export const postgres: TestServer<FreshDatabase, PostgresOptions> = testServer(kinds.postgres, freshPostgres)
+/** Debian's PostgreSQL 15, where it is installed. */
+export const postgres15: TestServer<FreshDatabase, PostgresOptions> = testServer(kinds.postgres15, freshPostgres)
+export const redis: TestServer<FreshPrefix, RedisOptions> = testServer(kinds.redis, freshRedis)
+export const nats: TestServer<FreshPrefix, object> = testServer(kinds.nats, freshNats)
+/** The oldest NATS that is supported, 2.9. */
+export const natsFloor: TestServer<FreshPrefix, object> = testServer(kinds.natsFloor, freshNats)
+export const kafka: TestServer<FreshKafka, KafkaOptions> = testServer(kinds.kafka, freshKafka)
+export const mongo: TestServer<FreshMongo, object> = testServer(kinds.mongo, freshMongo)
 
 /** Whether this run has a PostgreSQL. */
-export const hasPostgres: boolean = process.env.EVT_PG_URL !== undefined
+export const hasPostgres: boolean = postgres.isHere
 
-export async function freshDatabase(connections = 20): Promise<FreshDatabase> {
-  const base = process.env.EVT_PG_URL!
-  const name = `evt_${randomUUID().replaceAll('-', '')}`
-  await once(base, `create database ${name}`)
-  const url = new URL(base)
-  url.pathname = `/${name}`
-  const pool = new pg.Pool({ connectionString: url.href, max: connections })
-  // A connection that a test kills on purpose must not end the test.
-  pool.on('error', () => undefined)
-  return {
-    url: url.href,
-    pool,
-    async drop() {
-      await pool.end()
-      await once(base, `drop database ${name} with (force)`)
-    },
-  }
-}
-
-async function once(url: string, sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  await client.query(sql)
-  await client.end()
+/** A database of its own on the run's PostgreSQL, with a pool of at most this many connections. */
+export function freshDatabase(connections = 20): Promise<FreshDatabase> {
+  return freshPostgres(process.env.EVT_PG_URL!, connections)
 }

@@ -2,14 +2,12 @@ import { on, reject, type SubscriptionDefinition } from '@evt/core'
 import type { ExactlyOnce } from '@evt/idempotency'
 import type { PgTransaction } from '@evt/pg'
 import { OrderCreated, OrderPaid } from '../events.ts'
+import type { OpenOrders } from '../open-orders.ts'
 import { strikes } from '../random.ts'
 import { recordEffect } from './effect.ts'
 
 /** Charges orders. The gateway is away once for 3 % of them and declines 0.5 % for good. */
-export function payment(
-  once: ExactlyOnce<PgTransaction>,
-  onDeclined: (orderId: string) => void,
-): SubscriptionDefinition {
+export function payment(once: ExactlyOnce<PgTransaction>, open: OpenOrders): SubscriptionDefinition {
   return on(
     OrderCreated,
     once(async ({ id, totalCents }, delivery, transaction) => {
@@ -18,10 +16,6 @@ export function payment(
       await recordEffect(transaction, 'payment', id)
       return OrderPaid.of({ id, totalCents })
     }),
-    {
-      group: 'payment',
-      retry: { backoff: { minMs: 100 } },
-      onDeadLetter: (entry) => onDeclined(entry.key!),
-    },
+    { group: 'payment', retry: { backoff: { minMs: 100 } }, onDeadLetter: (entry) => open.ended(entry.key!) },
   )
 }

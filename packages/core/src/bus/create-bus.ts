@@ -1,12 +1,14 @@
 import { systemClock } from '../clock.ts'
 import { jsonCodec } from '../codec.ts'
 import type { Subscription } from '../consumer/running-subscription.ts'
+import { checkDefaults } from '../consumer/settings.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent, EventGroup } from '../event.ts'
-import { consoleLogger } from '../logger.ts'
+import { consoleLogger, guardedLogger } from '../logger.ts'
+import { checkMiddleware } from '../middleware.ts'
 import { checkName } from '../names.ts'
-import { checkFunction, checkKnown, invalidOption, wholeNumber } from '../options.ts'
+import { checkFunction, checkKnown, checkMethods, invalidOption, wholeNumber } from '../options.ts'
 import type { Outbox, RelayTarget } from '../outbox.ts'
 import { type Handler, on, type SubscriptionDefinition } from '../subscription.ts'
 import type { SubscribeOptions } from '../subscription-options.ts'
@@ -16,7 +18,7 @@ import type { BusContext } from './context.ts'
 import { createEncoder } from './encoder.ts'
 import { createEventList } from './event-list.ts'
 import { createGroupList } from './group-list.ts'
-import { combineHealth, partHealth, reasonOf } from './health.ts'
+import { combineHealth, partHealth, reasonOf, unhealthy } from './health.ts'
 import { createPublishing } from './publishing.ts'
 import { createRouter, type Route } from './router.ts'
 import { startSubscription } from './start-subscription.ts'
@@ -56,7 +58,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   const service = checkName('service', options.service)
   const namespace = checkName('namespace', options.namespace ?? 'evt')
   const clock = options.clock ?? systemClock
-  const logger = options.logger ?? consoleLogger
+  checkParts(options)
+  const logger = guardedLogger(options.logger ?? consoleLogger, (error) => options.onError?.(error, 'logger'))
   const outbox = options.outbox as Outbox<never> | undefined
   const publishTimeoutMs = wholeNumber('publishTimeoutMs', options.publishTimeoutMs, { min: 1, default: 10_000 })
   const maxPayloadBytes = wholeNumber('maxPayloadBytes', options.maxPayloadBytes, {
@@ -81,7 +84,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   const router = createRouter(ports, (options.routes ?? []) as readonly Route[], fallback)
   const events = createEventList()
   const groups = createGroupList()
-  const middleware = options.use ?? []
+  const middleware = checkMiddleware('use', options.use)
   const subscriptions = new Set<Subscription>()
   const outsideTransaction = options.outsideTransaction ?? 'publish'
   if (!['publish', 'store', 'refuse'].includes(outsideTransaction))
@@ -101,10 +104,23 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     supports: (name) => ports.get(name)?.transport.supports,
     publish: (name, batch) => router.port(name).publisher.publishBatch(batch),
   }
+  // What wraps messages must be ready before the first of them, publishing or handling.
+  let middlewareStarting: Promise<void> | undefined
+  let middlewareStarted = middleware.every((each) => each.start === undefined)
+  const startMiddleware = () => {
+    middlewareStarting ??= (async () => {
+      for (const each of middleware) await each.start?.()
+      middlewareStarted = true
+    })().catch((error) => {
+      middlewareStarting = undefined
+      throw error
+    })
+    return middlewareStarting
+  }
   let starting: Promise<void> | undefined
   const start = () => {
     starting ??= (async () => {
-      for (const each of middleware) await each.start?.()
+      await startMiddleware()
       await Promise.all([...ports.values()].map((port) => port.open()))
       await outbox?.start(target)
     })().catch((error) => {
@@ -128,7 +144,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   })
   const publishMessages: typeof publishing = (messages, publishOptions, parent, idOf) => {
     if (state === 'closed') return Promise.reject(busClosed(service))
-    return publishing(messages, publishOptions, parent, idOf)
+    if (middlewareStarted) return publishing(messages, publishOptions, parent, idOf)
+    return startMiddleware().then(() => publishing(messages, publishOptions, parent, idOf))
   }
   const context: BusContext = {
     service,
@@ -150,6 +167,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     if (state !== 'open') throw busClosed(service)
     const started: Subscription[] = []
     try {
+      await startMiddleware()
       for (const definition of definitions) {
         if (definition?.['~subscription'] === undefined)
           throw invalidOption('subscriptions', 'expected what on, onBatch, onAny, onEach or onEverything return')
@@ -158,12 +176,12 @@ export function createBus(options: BusOptions<never>): Bus<never> {
         started.push(subscription)
         if (state !== 'open') throw busClosed(service)
       }
+      // After the groups exist: a relay that publishes earlier would publish past them.
+      await start()
     } catch (error) {
       await Promise.allSettled(started.map((subscription) => subscription.close({ deadlineMs: 0 })))
       throw error
     }
-    // After the groups exist: a relay that publishes earlier would publish past them.
-    await start()
     return started
   }
   const fired = () => {
@@ -182,7 +200,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     await Promise.race([work, late])
     timer?.cancel()
   }
-  const close = async ({ deadlineMs = defaultDeadlineMs }: CloseOptions) => {
+  const close = async (deadlineMs: number) => {
     state = 'closing'
     const untilMs = clock.monotonicMs() + deadlineMs
     const leftMs = () => Math.max(0, untilMs - clock.monotonicMs())
@@ -216,14 +234,18 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       if (event?.['~event'] === undefined) throw invalidOption('event', 'expected what defineEvent returns')
       return (await publishMessages([event.of(payload)], publishOptions, undefined))[0]!
     },
-    publishMany: async (messages, publishOptions = {}) => publishMessages(messages, publishOptions, undefined),
+    async publishMany(messages, publishOptions = {}) {
+      checkKnown('publishMany', publishOptions, ['transaction', 'signal'])
+      return publishMessages(messages, publishOptions, undefined)
+    },
     fire(event, payload, publishOptions = {}) {
       if (firing >= maxFired) return fail(new Error(`more than ${maxFired} fired messages are waiting`))
       firing += 1
       bus.publish(event, payload, publishOptions).catch(fail).finally(fired)
     },
     subscribe: (async (first: AnyEvent | SubscriptionDefinition, ...rest: readonly unknown[]) => {
-      if (typeof rest[0] !== 'function') return subscribeAll([first, ...rest] as readonly SubscriptionDefinition[])
+      if (typeof rest[0] !== 'function' && (first as AnyEvent | undefined)?.['~event'] === undefined)
+        return subscribeAll([first, ...rest] as readonly SubscriptionDefinition[])
       const definition = on(first as AnyEvent, rest[0] as Handler, rest[1] as SubscribeOptions)
       return (await subscribeAll([definition]))[0]!
     }) as Bus<never>['subscribe'],
@@ -249,8 +271,13 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       const hold = setInterval(() => undefined, 2 ** 31 - 1)
       try {
         await new Promise<void>((resolve) => {
-          for (const signal of signals) process.once(signal, resolve)
-          closed.signal.addEventListener('abort', () => resolve())
+          const done = () => {
+            for (const signal of signals) process.off(signal, done)
+            resolve()
+          }
+          for (const signal of signals) process.once(signal, done)
+          if (closed.signal.aborted) done()
+          else closed.signal.addEventListener('abort', done, { once: true })
         })
         await bus.close(runOptions.deadlineMs === undefined ? {} : { deadlineMs: runOptions.deadlineMs })
       } finally {
@@ -262,7 +289,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
         partHealth(`transport:${port.name}`, 'unhealthy', reasonOf(port.publisher.failing)),
       )
       for (const subscription of subscriptions) parts.push(...subscription.health().parts)
-      if (outbox !== undefined) parts.push(await outbox.health())
+      if (outbox !== undefined) parts.push(await outbox.health().catch((error) => unhealthy(outbox.name, error)))
       if (fireFailures > 0) parts.push(partHealth('fire', 'degraded', `${fireFailures} fired messages failed`))
       if (state !== 'open') parts.push(partHealth('bus', 'unhealthy', `it is ${state}`))
       return combineHealth(parts)
@@ -291,7 +318,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       deadLetters: options.deadLetters?.name,
     }),
     close(closeOptions: CloseOptions = {}) {
-      closing ??= close(closeOptions)
+      checkKnown('close', closeOptions, ['deadlineMs'])
+      closing ??= close(wholeNumber('deadlineMs', closeOptions.deadlineMs, { min: 0, default: defaultDeadlineMs }))
       return closing
     },
     [Symbol.asyncDispose]: () => bus.close(),
@@ -304,7 +332,8 @@ function transportsOf(options: BusOptions<never>): {
   fallback: string
 } {
   if (options.transport !== undefined) {
-    if (options.transports !== undefined) throw invalidOption('transports', 'give either transport or transports')
+    for (const option of ['transports', 'routes', 'defaultTransport'] as const)
+      if (options[option] !== undefined) throw invalidOption(option, 'give either transport or transports')
     checkTransport('transport', options.transport)
     return { transports: { [options.transport.name]: options.transport }, fallback: options.transport.name }
   }
@@ -316,14 +345,25 @@ function transportsOf(options: BusOptions<never>): {
   }
   return { transports: options.transports, fallback: options.defaultTransport }
 }
+function checkParts(options: BusOptions<never>): void {
+  const { logger, onError, clock, random, deadLetters, outbox, codecs = [], defaults = {} } = options
+  if (logger !== undefined) checkMethods('logger', logger, ['debug', 'info', 'warn', 'error'])
+  if (onError !== undefined) checkFunction('onError', onError)
+  if (clock !== undefined) checkMethods('clock', clock, ['nowMs', 'monotonicMs', 'startTimer'])
+  if (random !== undefined) checkFunction('random', random)
+  if (deadLetters !== undefined) checkMethods('deadLetters', deadLetters, ['append'])
+  if (outbox !== undefined) checkMethods('outbox', outbox, ['ambient', 'append', 'store', 'start', 'stop', 'health'])
+  if (!Array.isArray(codecs)) throw invalidOption('codecs', 'expected a list of codecs')
+  for (const codec of codecs) checkMethods('codecs', codec, ['encode', 'decode'])
+  checkDefaults(defaults)
+}
 function eventsIn(given: AnyEvent | readonly AnyEvent[] | EventGroup): readonly AnyEvent[] {
   if (Array.isArray(given)) return given
   if (typeof given !== 'object' || given === null) throw invalidOption('events', 'expected what defineEvent returns')
   return '~event' in given ? [given as AnyEvent] : Object.values(given)
 }
 function checkTransport(option: string, transport: Transport): void {
-  if (typeof transport !== 'object' || transport === null) throw invalidOption(option, 'expected a transport')
-  checkFunction(`${option}.publish`, transport.publish)
+  checkMethods(option, transport, ['open', 'declare', 'publish', 'consume', 'close'])
 }
 function busClosed(service: string): Error {
   return evtError('EVT_BUS_CLOSED', `The bus "${service}" is closed`, { service })

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
-import { checkMetadata, checkText, traceHeaders, writeHeaders } from '../envelope.ts'
-import { evtError } from '../errors.ts'
+import { checkMetadata, checkText, readTrace, writeHeaders } from '../envelope.ts'
+import { describeThrown, evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
 import { invalidOption } from '../options.ts'
 import type { PublishOptions } from '../publish-options.ts'
@@ -65,7 +65,7 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
           causationId: parent?.id,
         },
         metadataOf(draft),
-        parent === undefined ? undefined : traceOf(parent.received.headers),
+        parent === undefined ? undefined : readTrace(parent.received.headers),
       )
       const payload = byReference ? nothing : encodePayload(event, draft.payload)
       if (payload.byteLength > maxPayloadBytes) {
@@ -92,7 +92,7 @@ export function encodePayload(event: AnyEvent, payload: unknown): Uint8Array {
   try {
     return event['~event'].codec.encode(payload)
   } catch (cause) {
-    const message = `The payload of "${event.name}" cannot be encoded: ${cause instanceof Error ? cause.message : String(cause)}`
+    const message = `The payload of "${event.name}" cannot be encoded: ${describeThrown(cause)}`
     throw evtError('EVT_CODEC_ENCODE', message, { event: event.name }, { cause })
   }
 }
@@ -100,10 +100,9 @@ export function encodePayload(event: AnyEvent, payload: unknown): Uint8Array {
 function metadataOf(draft: Draft): Headers | undefined {
   const { metadata } = draft.options
   if (metadata === undefined && draft.added === undefined) return undefined
+  if (metadata !== undefined && (typeof metadata !== 'object' || Array.isArray(metadata)))
+    throw invalidOption('metadata', 'expected an object of strings')
   return checkMetadata({ ...metadata, ...draft.added })
-}
-function traceOf(headers: Headers): Headers | undefined {
-  return traceHeaders.some((name) => headers[name] !== undefined) ? headers : undefined
 }
 function checkId(id: unknown): string {
   if (id === '') throw invalidOption('id', 'expected text that is not empty')

@@ -9,8 +9,9 @@ export function createEventList(): EventList {
     get all() {
       return [...byFoldedName.values()]
     },
-    add(event) {
-      if (event?.['~event'] === undefined) throw invalidOption('event', 'expected what defineEvent returns')
+    add(given) {
+      if (given?.['~event'] === undefined) throw invalidOption('event', 'expected what defineEvent returns')
+      const event = given['~event'].discards ?? given
       const folded = event.name.toLowerCase()
       const known = byFoldedName.get(folded)
       if (known === event) return

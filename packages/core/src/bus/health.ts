@@ -1,3 +1,4 @@
+import { describeThrown } from '../errors.ts'
 import type { PartHealth } from '../outbox.ts'
 
 /** The state of a whole and of its parts, judged from progress. */
@@ -23,5 +24,10 @@ export function partHealth(name: string, status: 'degraded' | 'unhealthy', reaso
 
 export function reasonOf(error: unknown): string | undefined {
   if (error === undefined) return undefined
-  return error instanceof Error ? error.message : String(error)
+  return describeThrown(error)
+}
+
+/** A part that cannot even be asked. */
+export function unhealthy(name: string, error: unknown): PartHealth {
+  return partHealth(name, 'unhealthy', describeThrown(error))
 }

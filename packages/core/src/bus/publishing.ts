@@ -2,9 +2,9 @@ import { requireValue } from '../context-key.ts'
 import { validate } from '../decode.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
 import { evtError } from '../errors.ts'
-import { isMessage, type Message } from '../message.ts'
+import { isMessage, type Message, messageOptionNames } from '../message.ts'
 import { compose, inOrder, type Middleware, type OutgoingDraft } from '../middleware.ts'
-import { checkKnown, invalidOption } from '../options.ts'
+import { checkKnown, checkMethods, invalidOption } from '../options.ts'
 import type { Outbox, StoredMessage } from '../outbox.ts'
 import type { Published, PublishOptions } from '../publish-options.ts'
 import type { Outgoing, PublishFailure } from '../transport.ts'
@@ -31,7 +31,7 @@ export type PublishMessages = (
   idOf?: (index: number) => string,
 ) => Promise<readonly Published[]>
 
-const knownOptions = ['id', 'key', 'subject', 'metadata', 'time', 'correlationId', 'transaction', 'signal']
+const knownOptions = [...messageOptionNames, 'transaction', 'signal']
 type Destination =
   | { readonly kind: 'transaction'; readonly transaction: unknown }
   | { readonly kind: 'store' | 'publish' }
@@ -51,7 +51,7 @@ export function createPublishing(parts: PublishingParts): PublishMessages {
   ): Draft | Promise<Draft> => {
     if (!isMessage(message)) throw invalidOption('messages', 'expected messages made by event.of')
     const { event } = message
-    events.add(event['~event'].discards ?? event)
+    events.add(event)
     const own = { ...message.options, ...options } as PublishOptions
     const drafted = (payload: unknown): Draft => ({
       event,
@@ -149,12 +149,14 @@ export function createPublishing(parts: PublishingParts): PublishMessages {
   }
   /** All drafts pass their middleware, then they are sent together, then every `next` resolves. */
   const sendAround = (drafts: readonly Draft[], options: PublishOptions<unknown>): Promise<readonly Published[]> => {
-    let arrived = 0
+    const arrived = new Set<OutgoingDraft>()
     let published: readonly Published[] = []
     const sent = deferred<void>()
-    const chain = compose<OutgoingDraft, void>(around, () => {
-      arrived += 1
-      if (arrived === drafts.length) {
+    // Whoever awaits is told below; one that nobody reached must not count as unhandled.
+    sent.promise.catch(() => undefined)
+    const chain = compose<OutgoingDraft, void>(around, (draft) => {
+      arrived.add(draft)
+      if (arrived.size === drafts.length) {
         send(drafts, options).then((result) => {
           published = result
           sent.resolve()
@@ -162,12 +164,20 @@ export function createPublishing(parts: PublishingParts): PublishMessages {
       }
       return sent.promise
     })
-    return Promise.all(drafts.map((draft) => chain(toOutgoingDraft(draft)))).then(() => published)
+    const through = drafts.map(toOutgoingDraft).map(async (draft) => {
+      await chain(draft)
+      if (!arrived.has(draft)) throw evtError('EVT_MIDDLEWARE_NEXT', 'A middleware neither called next nor threw', {})
+    })
+    return Promise.all(through)
+      .then(() => sent.promise)
+      .then(() => published)
   }
 
   return async (messages, options, parent, idOf) => {
     checkKnown('publish', options, knownOptions)
+    if (options.signal !== undefined) checkMethods('signal', options.signal, ['throwIfAborted', 'addEventListener'])
     options.signal?.throwIfAborted()
+    if (!Array.isArray(messages)) throw invalidOption('messages', 'expected a list of messages made by event.of')
     if (messages.length === 0) return []
     const drafts: Draft[] = []
     for (let index = 0; index < messages.length; index += 1) {
@@ -185,7 +195,7 @@ function toOutgoingDraft(draft: Draft): OutgoingDraft {
     id: draft.id,
     payload: draft.payload,
     metadata(name, value) {
-      draft.added ??= {}
+      draft.added ??= Object.create(null) as Record<string, string>
       draft.added[name] = value
     },
     get: (key) => (draft.parent === undefined ? requireValue(undefined, key) : draft.parent.get(key)),

@@ -1,6 +1,6 @@
 import { evtError } from '../errors.ts'
 import type { AnyEvent, EventGroup } from '../event.ts'
-import { invalidOption } from '../options.ts'
+import { checkKnown, invalidOption } from '../options.ts'
 import type { TransportPort } from './transport-port.ts'
 
 /** Which transports an event travels over. */
@@ -33,10 +33,14 @@ export function createRouter(
       known,
     })
   }
-  const parsed = routes.map((route) => ({
-    matches: matcher(route.events),
-    ports: (typeof route.to === 'string' ? [route.to] : route.to).map(port),
-  }))
+  if (!Array.isArray(routes)) throw invalidOption('routes', 'expected a list of routes')
+  const parsed = (routes as readonly Route[]).map((route) => {
+    checkKnown('A route', route, ['events', 'to'])
+    const names: readonly string[] = typeof route.to === 'string' ? [route.to] : (route.to ?? [])
+    // Nowhere to go would be a silent loss; `discard` says it aloud.
+    if (names.length === 0) throw invalidOption('routes.to', 'expected the name of a transport, or several')
+    return { matches: matcher(route.events), ports: [...new Set(names)].map(port) }
+  })
   const rest = [port(fallback)]
   const cache = new Map<string, readonly TransportPort[]>()
   const portsOf = (event: string) => {
@@ -56,7 +60,11 @@ function matcher(events: Route['events']): (event: string) => boolean {
     const prefix = events.slice(0, -1)
     return (event) => event.startsWith(prefix)
   }
+  if (typeof events !== 'object' || events === null)
+    throw invalidOption('routes.events', 'expected events or a prefix ending in "*"')
   const list: readonly AnyEvent[] = Array.isArray(events) ? events : Object.values(events)
+  for (const event of list)
+    if (event?.['~event'] === undefined) throw invalidOption('routes.events', 'expected what defineEvent returns')
   const names = new Set(list.map((event) => event.name))
   return (event) => names.has(event)
 }

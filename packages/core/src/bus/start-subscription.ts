@@ -13,7 +13,8 @@ import { decodePayload } from '../decode.ts'
 import type { DeliveryScope, ReceivedDelivery } from '../delivery.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
-import { checkKnown, invalidOption, wholeNumber } from '../options.ts'
+import { checkMiddleware } from '../middleware.ts'
+import { checkBoolean, checkFunction, checkKnown, invalidOption, wholeNumber } from '../options.ts'
 import { retry } from '../outcome.ts'
 import type { SubscriptionDefinition } from '../subscription.ts'
 import type { BatchOptions, SubscribeOptions } from '../subscription-options.ts'
@@ -62,16 +63,23 @@ export async function startSubscription(
   const options: SubscribeOptions & { readonly batch?: BatchOptions | undefined } = definition.options
   checkKnown('The subscription', options, known)
   checkMode(options)
+  checkValues(options)
   const work = definition['~subscription']
   if (definition.events !== 'everything') for (const event of definition.events) bus.events.add(event)
   const events = definition.events === 'everything' ? bus.events.all : definition.events
   const names = events.map((event) => event.name)
-  const settings = consumerSettings(options, work.kind === 'batch', bus.defaults, bus.random)
-  const identity = identify(bus.service, options, names.length === 1 ? names[0]! : 'everything')
+  if (names.length === 0)
+    throw invalidOption('events', 'no event is registered on this bus yet, so nothing would arrive')
+  const settings = consumerSettings(options, work.kind === 'batch', bus.defaults, bus.random, (error) =>
+    bus.report(error, 'retry.classify'),
+  )
+  // The name of a durable reader must not change with the number of events that happen to be registered.
+  const one = definition.events === 'everything' || names.length > 1 ? 'everything' : names[0]!
+  const identity = identify(bus.service, options, one)
   const gate = gateOf(options, bus)
   const stats = emptyStats()
   const slots = new Slots(settings.concurrency)
-  const releaseGroups = groups.claim(identity.consumer, 'group' in identity.as ? names : [], work.handler)
+  const releaseGroups = groups.claim(identity.consumer, names, work.handler)
   const started: Pump[] = []
   try {
     for (const event of events) {
@@ -120,6 +128,8 @@ async function startPump(parts: PumpParts): Promise<Pump> {
   const support = port.transport.supports
   const ordered: OrderScope =
     options.ordered ?? (event['~event'].keyOf === undefined || support.ordering.plain === 'none' ? 'none' : 'process')
+  if (settings.latestOnly && ordered === 'none')
+    throw invalidOption('latestOnly', `"${event.name}" has no key here, so no message is newer than another`)
   checkSupport(port.name, support, identity, options, ordered, topic, bus.deadLetters !== undefined)
   const pipeline = createPipeline({
     consumer,
@@ -225,6 +235,15 @@ function gateOf(options: SubscribeOptions, bus: BusContext): Gate {
   if (options.circuit === undefined || options.circuit === false) return gate
   const circuit = toCircuit(options.circuit, bus.clock)
   return gate === openGate ? circuit : bothGates(circuit, gate)
+}
+
+function checkValues(options: SubscribeOptions): void {
+  if (options.filter !== undefined) checkFunction('filter', options.filter)
+  if (options.onDeadLetter !== undefined) checkFunction('onDeadLetter', options.onDeadLetter)
+  checkBoolean('latestOnly', options.latestOnly)
+  checkMiddleware('use', options.use)
+  if (options.deadLetters !== undefined && !['keep', 'drop'].includes(options.deadLetters))
+    throw invalidOption('deadLetters', "expected 'keep' or 'drop'")
 }
 
 function checkMode(options: SubscribeOptions): void {

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts'
-import { checkKnown, wholeNumber } from '../options.ts'
+import { checkKnown, invalidOption, wholeNumber } from '../options.ts'
 import type { Gate } from './gate.ts'
 
 export interface CircuitOptions {
@@ -32,6 +32,7 @@ export function circuitBreaker(options: CircuitOptions = {}, clock: Clock = syst
 /** The gate of an option: a breaker of its own unless it was given one. */
 export function toCircuit(option: CircuitOptions | Circuit | true, clock: Clock): Gate {
   if (option === true) return circuitBreaker({}, clock)['~gate']
+  if (typeof option !== 'object' || option === null) throw invalidOption('circuit', 'expected true or an object')
   return '~gate' in option ? option['~gate'] : circuitBreaker(option, clock)['~gate']
 }
 
@@ -58,17 +59,18 @@ function circuitGate(
     started() {
       if (openedMs !== undefined) probing = true
     },
-    finished(succeeded) {
+    finished(end) {
       if (openedMs === undefined) {
-        failures = succeeded ? 0 : failures + 1
+        if (end === 'neither') return
+        failures = end === 'succeeded' ? 0 : failures + 1
         if (failures >= options.failures) open()
         return
       }
       // What was running when the circuit opened says nothing about the probe.
       if (!probing) return
       probing = false
-      if (!succeeded) open()
-      else if (++successes >= options.successes) {
+      if (end === 'failed') open()
+      else if (end === 'succeeded' && ++successes >= options.successes) {
         openedMs = undefined
         failures = 0
       }

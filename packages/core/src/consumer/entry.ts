@@ -1,5 +1,6 @@
 import type { Timer } from '../clock.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
+import { describeThrown } from '../errors.ts'
 import type { ErrorRecord, TransportDelivery } from '../transport.ts'
 
 /** One fetched message from its read to its settlement. */
@@ -28,13 +29,22 @@ export class Entry {
 
 /** What happened to an attempt, as kept with the dead letter. */
 export function errorRecord(error: unknown, attempt: number, nowMs: number): ErrorRecord {
-  const isError = error instanceof Error
-  const code = (error as { code?: unknown } | null | undefined)?.code
+  const { name, code } = traitsOf(error)
   return {
     attempt,
-    name: isError ? error.name : typeof error,
-    message: (isError ? error.message : String(error)).slice(0, 2_048),
+    name: typeof name === 'string' ? name : typeof error,
+    message: describeThrown(error).slice(0, 2_048),
     code: typeof code === 'string' ? code : undefined,
     at: new Date(nowMs).toISOString(),
+  }
+}
+
+/** A getter of what a handler threw may throw in its turn. */
+function traitsOf(error: unknown): { readonly name?: unknown; readonly code?: unknown } {
+  try {
+    const { name, code } = error as { name?: unknown; code?: unknown }
+    return error instanceof Error ? { name, code } : { code }
+  } catch {
+    return {}
   }
 }

@@ -7,8 +7,8 @@ export interface Gate {
   /** Milliseconds until `permits` may grow by itself. */
   waitMs(): number
   started(): void
-  /** Told of every outcome of a handler, control flow excluded. */
-  finished(succeeded: boolean): void
+  /** Told of the end of everything that started. Control flow and lost leases say nothing of the handler: `neither`. */
+  finished(end: 'succeeded' | 'failed' | 'neither'): void
   readonly reason: string | undefined
 }
 
@@ -57,9 +57,9 @@ export function bothGates(first: Gate, second: Gate): Gate {
       first.started()
       second.started()
     },
-    finished(succeeded) {
-      first.finished(succeeded)
-      second.finished(succeeded)
+    finished(end) {
+      first.finished(end)
+      second.finished(end)
     },
     get reason() {
       return first.reason ?? second.reason

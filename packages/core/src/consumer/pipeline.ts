@@ -4,7 +4,7 @@ import { evtError, isEvtError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { isMessage, type Message } from '../message.ts'
 import { compose, inOrder, type Middleware } from '../middleware.ts'
-import { acknowledged, type Outcome, reject, retry } from '../outcome.ts'
+import { acknowledged, asControlFlow, type Outcome, reject, retry } from '../outcome.ts'
 import type { Batch, BatchHandler, Handler } from '../subscription.ts'
 import type { Entry } from './entry.ts'
 import type { ConsumerSettings } from './settings.ts'
@@ -79,9 +79,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
         return fail(thrown, delivery.attempt)
       }
       try {
-        return await terminal(delivery)
+        const outcome = await terminal(delivery)
+        const late = outcome.status === 'ack' ? timeoutOf(delivery) : undefined
+        return late === undefined ? outcome : decide(late, delivery.attempt)
       } catch (thrown) {
-        return decide(thrown, delivery.attempt)
+        return failure(settings, delivery, thrown)
       }
     }
   /** For what goes wrong before the handler: a message that cannot be read gets no better by trying again. */
@@ -90,7 +92,8 @@ export function createPipeline(parts: PipelineParts): Pipeline {
 
   const each = async (delivery: ReceivedDelivery): Promise<Outcome> => {
     const returned = (work.handler as Handler)(delivery.payload, delivery)
-    const result: unknown = returned instanceof Promise ? await returned : returned
+    // Query builders are thenable without being promises.
+    const result: unknown = returned === undefined ? undefined : await returned
     if (result !== undefined) await publishResult(parts, delivery, result)
     return acknowledged
   }
@@ -173,10 +176,10 @@ class BatchMeeting {
       if (results === undefined) return deliveries.map(() => acknowledged)
       if (!isSettledList(results, deliveries.length)) throw wrongResult(consumer, results)
       return results.map((result, index) =>
-        result.status === 'fulfilled' ? acknowledged : settings.retry.decide(result.reason, deliveries[index]!.attempt),
+        result.status === 'fulfilled' ? acknowledged : failure(settings, deliveries[index]!, result.reason),
       )
     } catch (thrown) {
-      return deliveries.map((delivery) => settings.retry.decide(thrown, delivery.attempt))
+      return deliveries.map((delivery) => failure(settings, delivery, thrown))
     }
   }
 }
@@ -203,15 +206,37 @@ async function publishResult(parts: PipelineParts, delivery: ReceivedDelivery, r
   try {
     await delivery.publishDerived(messages as readonly Message[])
   } catch (error) {
-    if (isEvtError(error, 'EVT_PUBLISH_REFUSED', 'EVT_PAYLOAD_INVALID', 'EVT_PAYLOAD_TOO_LARGE', 'EVT_CODEC_ENCODE'))
-      reject(error)
-    retry(error, { counted: false })
+    if (isRefused(error)) reject(error)
+    // The way out is blocked; the message has not failed.
+    if (isEvtError(error) && (error.retryable || isEvtError(error, ...unclear))) retry(error, { counted: false })
+    throw error
   }
 }
+const unclear = ['EVT_PUBLISH_PARTIAL', 'EVT_PUBLISH_UNKNOWN', 'EVT_TX_OUTCOME_UNKNOWN'] as const
+const refused = ['EVT_PUBLISH_REFUSED', 'EVT_PAYLOAD_INVALID', 'EVT_PAYLOAD_TOO_LARGE', 'EVT_CODEC_ENCODE'] as const
+
+function isRefused(error: unknown): boolean {
+  if (!isEvtError(error, 'EVT_PUBLISH_PARTIAL')) return isEvtError(error, ...refused)
+  return error.details.failures.some((failed) => failed.outcome === 'refused')
+}
+
+/** What an error of a handler comes to: late, it is the timeout's; while we close, the message has not failed. */
+function failure(settings: ConsumerSettings, delivery: ReceivedDelivery, thrown: unknown): Outcome {
+  if (isEvtError(delivery.abortReason, 'EVT_SHUTDOWN') && asControlFlow(thrown) === undefined)
+    return { status: 'retry', afterMs: 0, error: thrown, counted: false }
+  return settings.retry.decide(timeoutOf(delivery) ?? thrown, delivery.attempt)
+}
+
+function timeoutOf({ abortReason }: ReceivedDelivery): Error | undefined {
+  return isEvtError(abortReason, 'EVT_HANDLER_TIMEOUT') ? abortReason : undefined
+}
+
 function checkOutcome(consumer: string, outcome: Outcome): Outcome {
-  const status = (outcome as Outcome | undefined)?.status
-  if (status === 'ack' || status === 'retry' || status === 'reject') return outcome
-  throw wrongResult(consumer, outcome)
+  const { status, afterMs, counted } = (outcome ?? {}) as Partial<Outcome & { readonly status: 'retry' }>
+  if (status === ('ack' as string) || status === ('reject' as string)) return outcome
+  if (status === 'retry' && Number.isFinite(afterMs) && afterMs! >= 0 && typeof counted === 'boolean') return outcome
+  const message = `A middleware of ${consumer} returned no outcome: expected what next gave, or { status: 'retry', afterMs, error, counted }`
+  throw evtError('EVT_HANDLER_RESULT', message, { consumer, result: typeof outcome })
 }
 
 function wrongResult(consumer: string, result: unknown): Error {

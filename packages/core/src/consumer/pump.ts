@@ -277,7 +277,9 @@ export class Pump {
 
   #nextSuspect(): void {
     this.#suspectRunning = false
-    const next = this.#suspects.shift()
+    let next = this.#suspects.shift()
+    // One that was lost or given back meanwhile must not keep the others waiting.
+    while (next !== undefined && next.state !== 'waiting') next = this.#suspects.shift()
     if (next !== undefined) this.#lanes.ready.unshift([next])
   }
   /** One whose runs all ended, the last with its process, is dead-lettered instead of taking down the next. */
@@ -297,13 +299,17 @@ export class Pump {
     const { gate, stats } = this.#parts
     if (!this.#running.delete(entry)) return
     this.#timeouts.ended(entry)
-    if (entry.lost) return this.#forget(entry)
+    if (entry.lost) {
+      gate.finished('neither')
+      return this.#forget(entry)
+    }
     const outcome = this.#afterAbort(entry, decided)
     if (outcome === 'release') {
+      gate.finished('neither')
       stats.released += 1
       return this.#settle(entry, { delivery: entry.received, as: 'release', attempt: entry.attempt })
     }
-    gate.finished(outcome.status === 'ack')
+    gate.finished(endOf(outcome))
     if (outcome.status === 'ack') {
       stats.acknowledged += 1
       this.#settle(entry, { delivery: entry.received, as: 'ack' })
@@ -313,6 +319,8 @@ export class Pump {
   #afterAbort(entry: Entry, outcome: Outcome): Outcome | 'release' {
     const { settings, work } = this.#parts
     if (entry.timedOut) {
+      // A late failure has been told of the timeout already; a late success comes from around the handler.
+      if (outcome.status !== 'ack') return outcome
       const { timeoutMs } = settings
       const message = `The handler of ${work.consumer} did not end within ${timeoutMs} ms`
       const error = evtError(
@@ -515,4 +523,11 @@ export class Pump {
     timer?.cancel()
     return inTime
   }
+}
+
+/** Whether the handler is to blame. */
+function endOf(outcome: Outcome): 'succeeded' | 'failed' | 'neither' {
+  if (outcome.status === 'ack') return 'succeeded'
+  const failed = outcome.status === 'retry' ? outcome.counted : outcome.exhausted
+  return failed === true ? 'failed' : 'neither'
 }

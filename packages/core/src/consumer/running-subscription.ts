@@ -1,4 +1,5 @@
 import { combineHealth, type Health, partHealth, reasonOf } from '../bus/health.ts'
+import { checkKnown, wholeNumber } from '../options.ts'
 import type { PartHealth } from '../outbox.ts'
 import { type Gate, openGate } from './gate.ts'
 import type { Pump } from './pump.ts'
@@ -72,7 +73,8 @@ export function runningSubscription(parts: RunningParts): Subscription {
     },
     health: () => combineHealth([subscriptionHealth(parts, state)]),
     close: (options) => {
-      closing ??= close(options?.deadlineMs ?? defaultDeadlineMs)
+      checkKnown('close', options ?? {}, ['deadlineMs'])
+      closing ??= close(wholeNumber('deadlineMs', options?.deadlineMs, { min: 0, default: defaultDeadlineMs }))
       return closing
     },
     [Symbol.asyncDispose]: () => subscription.close(),

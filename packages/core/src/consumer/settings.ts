@@ -34,6 +34,7 @@ export function consumerSettings(
   isBatch: boolean,
   defaults: SubscribeDefaults,
   random: () => number,
+  report: (error: unknown) => void,
 ): ConsumerSettings {
   const merged = { ...options }
   for (const name of inherited) if (options[name] === undefined) Object.assign(merged, { [name]: defaults[name] })
@@ -52,8 +53,14 @@ export function consumerSettings(
       merged.maxAgeMs === undefined ? undefined : wholeNumber('maxAgeMs', merged.maxAgeMs, { min: 1, default: 1 }),
     latestOnly: merged.latestOnly ?? false,
     batch,
-    retry: retryDecision(merged.retry, random),
+    retry: retryDecision(merged.retry, random, report),
   }
+}
+
+/** Throws where the defaults of a bus hold something that no subscription could take. */
+export function checkDefaults(defaults: SubscribeDefaults): void {
+  checkKnown('defaults', defaults, inherited)
+  consumerSettings({}, false, defaults, Math.random, () => {})
 }
 
 /** What a subscription runs with and where each value came from. */

@@ -3,27 +3,39 @@ import type { Consumer, Settlement } from '../transport.ts'
 
 type Done = (result: 'settled' | 'refused' | 'abandoned') => void
 
+const firstWaitMs = 50
+const maxWaitMs = 5_000
+
 /** Settles in batches: one call under way at a time, everything decided meanwhile goes with the next. Failures are tried again. */
 export class Settler {
   readonly #consumer: Consumer
   readonly #clock: Clock
   readonly #onError: (error: unknown) => void
-  #settlements: Settlement[] = []
-  #done: Done[] = []
+  readonly #queue = new Batch()
+  /** Apart from the rest: a full dead-letter place must not hold back the acknowledgements of others. */
+  readonly #letters = new Batch()
+  #lettersDueMs = 0
+  #lettersWaitMs = firstWaitMs
   #flushing: Promise<void> | undefined
+  #wake: (() => void) | undefined
   #abandoned = false
-  /** The last failure, until a call succeeds. */
-  failing: unknown
+  #failing: unknown
+  #lettersFailing: unknown
 
   constructor(consumer: Consumer, clock: Clock, onError: (error: unknown) => void) {
     this.#consumer = consumer
     this.#clock = clock
     this.#onError = onError
   }
+  /** The last failure, until a call succeeds. */
+  get failing(): unknown {
+    return this.#failing ?? this.#lettersFailing
+  }
   add(settlement: Settlement, done: Done): void {
     if (this.#abandoned) return done('abandoned')
-    this.#settlements.push(settlement)
-    this.#done.push(done)
+    if (settlement.as === 'deadLetter') this.#letters.add(settlement, done)
+    else this.#queue.add(settlement, done)
+    this.#wake?.()
     this.#flushing ??= Promise.resolve().then(() => this.#flush())
   }
   /** Resolves when nothing waits to be settled. */
@@ -33,50 +45,90 @@ export class Settler {
   /** Gives up on what is not settled yet; it will be delivered again. */
   abandon(): void {
     this.#abandoned = true
+    this.#wake?.()
   }
 
   async #flush(): Promise<void> {
-    while (this.#settlements.length > 0) {
-      const settlements = this.#settlements
-      const done = this.#done
-      this.#settlements = []
-      this.#done = []
-      // A full dead-letter place must not hold back the acknowledgements of others.
-      if (settlements.some(isDeadLetter)) {
-        const others = settlements.filter((settlement) => !isDeadLetter(settlement))
-        await this.#settle(
-          others,
-          done.filter((_done, index) => !isDeadLetter(settlements[index]!)),
-        )
-        await this.#settle(
-          settlements.filter(isDeadLetter),
-          done.filter((_done, index) => isDeadLetter(settlements[index]!)),
-        )
-      } else await this.#settle(settlements, done)
+    let waitMs = firstWaitMs
+    while (!this.#abandoned && this.#queue.size + this.#letters.size > 0) {
+      if (this.#queue.size > 0) {
+        this.#failing = await this.#settle(this.#queue, this.#failing)
+        if (this.#failing === undefined) waitMs = firstWaitMs
+        else {
+          await this.#pause(waitMs, false)
+          waitMs = Math.min(maxWaitMs, waitMs * 2)
+        }
+      }
+      if (this.#letters.size > 0) await this.#settleLetters()
     }
+    this.#queue.end('abandoned')
+    this.#letters.end('abandoned')
     this.#flushing = undefined
   }
-  async #settle(settlements: readonly Settlement[], done: readonly Done[]): Promise<void> {
-    if (settlements.length === 0) return
-    for (let waitMs = 50; !this.#abandoned; waitMs = Math.min(5_000, waitMs * 2)) {
-      try {
-        const refusals = await this.#consumer.settle(settlements)
-        this.failing = undefined
-        const refused = refusals.length === 0 ? undefined : new Set(refusals.map((refusal) => refusal.delivery))
-        for (let index = 0; index < done.length; index += 1) {
-          done[index]!(refused?.has(settlements[index]!.delivery) ? 'refused' : 'settled')
-        }
-        return
-      } catch (error) {
-        if (this.failing === undefined) this.#onError(error)
-        this.failing = error
-        await new Promise<void>((resolve) => this.#clock.startTimer(resolve, waitMs))
+  async #settleLetters(): Promise<void> {
+    const leftMs = this.#lettersDueMs - this.#clock.monotonicMs()
+    if (leftMs <= 0) {
+      this.#lettersFailing = await this.#settle(this.#letters, this.#lettersFailing)
+      if (this.#lettersFailing === undefined) this.#lettersWaitMs = firstWaitMs
+      else {
+        this.#lettersDueMs = this.#clock.monotonicMs() + this.#lettersWaitMs
+        this.#lettersWaitMs = Math.min(maxWaitMs, this.#lettersWaitMs * 2)
       }
+    } else if (this.#queue.size === 0) await this.#pause(leftMs, true)
+  }
+  /** One call for all that wait; answers its failure, after which they wait in front. */
+  async #settle(batch: Batch, failing: unknown): Promise<unknown> {
+    const { settlements, done } = batch.take()
+    try {
+      const refusals = await this.#consumer.settle(settlements)
+      const refused = refusals.length === 0 ? undefined : new Set(refusals.map((refusal) => refusal.delivery))
+      for (let index = 0; index < done.length; index += 1) {
+        done[index]!(refused?.has(settlements[index]!.delivery) ? 'refused' : 'settled')
+      }
+      return undefined
+    } catch (error) {
+      batch.putBack(settlements, done)
+      if (failing === undefined) this.#onError(error)
+      return error ?? new Error('settling failed')
     }
-    for (const each of done) each('abandoned')
+  }
+  /** Waits, no longer than until it is given up or, where asked, until there is more to settle. */
+  async #pause(waitMs: number, untilMore: boolean): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.startTimer(resolve, waitMs)
+      this.#wake = () => {
+        if (!untilMore && !this.#abandoned) return
+        timer.cancel()
+        resolve()
+      }
+    })
+    this.#wake = undefined
   }
 }
 
-function isDeadLetter(settlement: Settlement): boolean {
-  return settlement.as === 'deadLetter'
+/** Settlements with whom to tell; in two lists because most calls take them all. */
+class Batch {
+  #settlements: Settlement[] = []
+  #done: Done[] = []
+
+  get size(): number {
+    return this.#settlements.length
+  }
+  add(settlement: Settlement, done: Done): void {
+    this.#settlements.push(settlement)
+    this.#done.push(done)
+  }
+  take(): { readonly settlements: readonly Settlement[]; readonly done: readonly Done[] } {
+    const taken = { settlements: this.#settlements, done: this.#done }
+    this.#settlements = []
+    this.#done = []
+    return taken
+  }
+  putBack(settlements: readonly Settlement[], done: readonly Done[]): void {
+    this.#settlements = [...settlements, ...this.#settlements]
+    this.#done = [...done, ...this.#done]
+  }
+  end(result: 'abandoned'): void {
+    for (const each of this.take().done) each(result)
+  }
 }

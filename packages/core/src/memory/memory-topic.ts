@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { Queue } from '../consumer/queue.ts'
 import type { Outgoing, StartAt } from '../transport.ts'
@@ -15,7 +16,8 @@ export class MemoryTopic {
   readonly #maxBytes: number
   #log = new Queue<MemoryMessage>()
   #logBytes = 0
-  #sequence = 0
+  // Positions name dead letters, which a store keeps longer than this process lives: no two runs may share them.
+  #sequence = randomInt(2 ** 47)
 
   constructor(name: string, clock: Clock, maxMessages: number, maxBytes: number) {
     this.name = name

@@ -1,0 +1,14 @@
+import { evtError } from '@evt/core'
+import { type StartedServer, startPostgres } from '@evt/servers/postgres'
+import type {} from './errors.ts'
+
+/** A PostgreSQL of the demo's own, in a folder that is kept or a throw-away one. Rejects with `EVT_DEMO_DATABASE`. */
+export async function startEmbedded(folder: string | undefined): Promise<StartedServer> {
+  try {
+    return await startPostgres(folder === undefined ? {} : { folder })
+  } catch (cause) {
+    const database = folder ?? 'a temporary folder'
+    const message = `The embedded PostgreSQL does not start in ${database}: ${(cause as Error).message}`
+    throw evtError('EVT_DEMO_DATABASE', message, { database }, { cause })
+  }
+}

@@ -1,0 +1,23 @@
+import type { DlqStore } from '@evt/dlq'
+import type { Pool } from 'pg'
+
+/** Orders accepted and neither shipped, cancelled nor dead-lettered. */
+export async function unfinishedOrders(pool: Pool, dead: ReadonlySet<string>): Promise<readonly string[]> {
+  const { rows } = await pool.query<{ id: string }>(
+    `select id from demo.orders where not exists
+       (select from demo.effects where order_id = id and kind in ('shipment', 'cancellation'))`,
+  )
+  return rows.map((row) => row.id).filter((id) => !dead.has(id))
+}
+
+/** Orders with a dead letter. A message delivered twice may have two of them. */
+export async function deadOrders(deadLetters: DlqStore): Promise<ReadonlySet<string>> {
+  const found = new Set<string>()
+  let cursor: string | undefined
+  do {
+    const page = await deadLetters.list({}, { cursor, limit: 500 })
+    for (const entry of page.entries) if (entry.key !== undefined) found.add(entry.key)
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  return found
+}

@@ -1,0 +1,269 @@
+import { createBus, memoryTransport } from '../src/index.ts'
+import { door, failureOf, Keyed, makeRig, range, steady, Tick, Tock } from './rig.ts'
+import { settle } from './virtual-clock.ts'
+import { watched } from './watched-transport.ts'
+
+const rejections: unknown[] = []
+const remember = (reason: unknown) => void rejections.push(reason)
+beforeAll(() => void process.on('unhandledRejection', remember))
+afterAll(async () => {
+  await settle()
+  process.off('unhandledRejection', remember)
+  expect(rejections).toEqual([])
+})
+
+test('close during load: no handler starts afterwards, running ones finish, the rest goes to the next without loss', async () => {
+  // D-11, D-34, promise 13
+  await using rig = makeRig()
+  const done = new Map<number, number>()
+  let closed = false
+  let late = 0
+  const handler = async ({ n }: { readonly n: number }) => {
+    if (closed) late += 1
+    await new Promise((resolve) => setImmediate(resolve))
+    done.set(n, (done.get(n) ?? 0) + 1)
+  }
+  const first = await rig.bus.subscribe(Keyed, handler, { group: 'a', concurrency: 4 })
+  const publishing = Promise.all(range(500).map((n) => rig.bus.publish(Keyed, { n, key: `k${n % 7}` })))
+  await settle()
+  await first.close()
+  closed = true
+  expect(first.state).toBe('closed')
+  await publishing
+  await settle()
+  expect(late).toBe(0)
+  expect(done.size).toBeLessThan(500)
+  closed = false
+  await rig.bus.subscribe(Keyed, handler, { group: 'a' })
+  while (done.size < 500) await settle()
+  await settle()
+  expect([...done.values()].every((times) => times === 1)).toBe(true)
+})
+
+test('a handler that runs past the deadline is aborted, and its message is given back without raising the attempt', async () => {
+  // D-11, D-12, promises 13 and 19
+  const watch = watched()
+  await using rig = makeRig({ wrap: watch.wrap })
+  const outcomes: unknown[] = []
+  const subscription = await rig.bus.subscribe(
+    Tick,
+    (_tick, { signal }) =>
+      new Promise<void>((_resolve, fail) => signal.addEventListener('abort', () => fail(signal.reason))),
+    {
+      group: 'a',
+      concurrency: 1,
+      retry: { attempts: 1 },
+      use: [
+        {
+          name: 'ledger',
+          async consume(_delivery, next) {
+            const outcome = await next()
+            outcomes.push(outcome)
+            return outcome
+          },
+        },
+      ],
+    },
+  )
+  await rig.bus.publishMany(range(3).map((n) => Tick.of({ n })))
+  await settle()
+  const closing = subscription.close({ deadlineMs: 1_000 })
+  await settle()
+  expect(watch.log).toEqual(['release', 'release'])
+  await rig.clock.advance(999)
+  expect(outcomes).toEqual([])
+  await rig.clock.advance(1)
+  await closing
+  expect(watch.log).toEqual(['release', 'release', 'release'])
+  // Middleware is told that nothing failed.
+  expect(outcomes).toMatchObject([{ status: 'retry', counted: false, error: { code: 'EVT_SHUTDOWN' } }])
+  expect(rig.transport.deadLetters()).toEqual([])
+  const attempts: number[] = []
+  await rig.bus.subscribe(Tick, (_tick, delivery) => void attempts.push(delivery.attempt), { group: 'a' })
+  await settle()
+  expect(attempts).toEqual([1, 1, 1])
+})
+
+test('a handler that ignores its abort does not keep close waiting, and what it does later settles nothing', async () => {
+  const watch = watched()
+  await using rig = makeRig({ wrap: watch.wrap })
+  const end = door()
+  const subscription = await rig.bus.subscribe(Tick, () => end.opened, { group: 'a' })
+  await rig.bus.publish(Tick, { n: 1 })
+  await settle()
+  const closing = subscription.close({ deadlineMs: 500 })
+  await rig.clock.advance(5_000)
+  await closing
+  end.open()
+  await settle()
+  expect(watch.log).toEqual([])
+})
+
+test('retries that wait are not lost by close: unordered ones keep their delay, ordered ones go back in their place', async () => {
+  const watch = watched()
+  await using rig = makeRig({ wrap: watch.wrap })
+  const attempts: [string, number][] = []
+  const fail = (_numbered: unknown, delivery: { readonly type: string; readonly attempt: number }) => {
+    attempts.push([delivery.type, delivery.attempt])
+    if (delivery.attempt === 1) throw new Error('again')
+  }
+  const options = { group: 'a', retry: { attempts: 3, backoff: { minMs: 800, jitter: false } } } as const
+  const held = [await rig.bus.subscribe(Tick, fail, options), await rig.bus.subscribe(Keyed, fail, options)]
+  await rig.bus.publish(Tick, { n: 1 })
+  await rig.bus.publish(Keyed, { n: 1 })
+  await rig.clock.advance(300)
+  await Promise.all(held.map((subscription) => subscription.close()))
+  expect(watch.log.sort()).toEqual(['release', 'retry'])
+  await rig.bus.subscribe(Tick, fail, options)
+  await rig.bus.subscribe(Keyed, fail, options)
+  await rig.clock.advance(499)
+  expect(attempts.slice(2)).toEqual([['rig.keyed', 2]])
+  await rig.clock.advance(1)
+  expect(attempts.slice(3)).toEqual([['rig.tick', 2]])
+})
+
+test('closing the bus is idempotent, closes every subscription and refuses what comes later by name', async () => {
+  await using rig = makeRig()
+  const subscription = await rig.bus.subscribe(Tick, () => {}, { group: 'a' })
+  const once = rig.bus.close()
+  expect(rig.bus.close()).toBe(once)
+  await once
+  expect(subscription.state).toBe('closed')
+  expect((await failureOf(() => rig.bus.publish(Tick, { n: 1 }))).code).toBe('EVT_BUS_CLOSED')
+  expect((await failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))).code).toBe('EVT_BUS_CLOSED')
+  expect((await rig.bus.health()).status).toBe('unhealthy')
+})
+
+test('a publish that waits for room ends when the bus closes, with a typed error', async () => {
+  // D-34, D-35
+  await using rig = makeRig({ memory: { maxMessages: 1 } })
+  await rig.bus.subscribe(Tick, () => new Promise(() => {}), { group: 'a' })
+  await rig.bus.publish(Tick, { n: 1 })
+  const waiting = failureOf(() => rig.bus.publish(Tick, { n: 2 }))
+  const closing = rig.bus.close({ deadlineMs: 100 })
+  await rig.clock.advance(10_000)
+  await closing
+  expect((await waiting).code).toMatch(/^EVT_PUBLISH_(UNKNOWN|UNAVAILABLE)$/)
+})
+
+test('one subscription can be paused, resumed, looked at and closed without touching the others', async () => {
+  // D-16, D-159
+  await using rig = makeRig()
+  const seen = { a: 0, b: 0 }
+  const [a, b] = [
+    await rig.bus.subscribe(
+      Tick,
+      () => {
+        seen.a += 1
+      },
+      { group: 'a' },
+    ),
+    await rig.bus.subscribe(
+      Tick,
+      () => {
+        seen.b += 1
+      },
+      { group: 'b' },
+    ),
+  ]
+  a.pause()
+  await rig.bus.publish(Tick, { n: 1 })
+  await settle()
+  expect([seen, a.state, a.health().status]).toEqual([{ a: 0, b: 1 }, 'paused', 'degraded'])
+  a.resume()
+  await settle()
+  expect([seen, a.state]).toEqual([{ a: 1, b: 1 }, 'running'])
+  await a.close()
+  await rig.bus.publish(Tick, { n: 2 })
+  await settle()
+  expect([seen, b.stats().acknowledged]).toEqual([{ a: 1, b: 2 }, 2])
+})
+
+test('a subscription that was closed mid-handler harms neither its process nor its bus', async () => {
+  // D-04
+  await using rig = makeRig()
+  const end = door()
+  const seen: number[] = []
+  const handler = async ({ n }: { readonly n: number }) => {
+    if (n === 1) await end.opened
+    seen.push(n)
+  }
+  const first = await rig.bus.subscribe(Tick, handler, { group: 'a' })
+  await rig.bus.publish(Tick, { n: 1 })
+  await settle()
+  const closing = first.close()
+  await rig.bus.subscribe(Tick, handler, { group: 'a' })
+  await rig.bus.publish(Tick, { n: 2 })
+  await settle()
+  expect(seen).toEqual([2])
+  end.open()
+  await closing
+  expect(seen).toEqual([2, 1])
+})
+
+test('run serves until the bus is closed and leaves no signal listener behind', async () => {
+  const listeners = () => process.listenerCount('SIGINT') + process.listenerCount('SIGTERM')
+  const before = listeners()
+  for (const round of range(5)) {
+    const bus = createBus({ service: `run-${round}`, transport: memoryTransport() })
+    const running = bus.run()
+    await settle()
+    expect(listeners()).toBe(before + 2)
+    await bus.close()
+    await running
+  }
+  expect(listeners()).toBe(before)
+})
+
+test('run drains on its signal', async () => {
+  const rig = makeRig()
+  const end = door()
+  let finished = false
+  await rig.bus.subscribe(
+    Tick,
+    async () => {
+      await end.opened
+      finished = true
+    },
+    { group: 'a' },
+  )
+  await rig.bus.publish(Tick, { n: 1 })
+  const running = rig.bus.run({ signals: ['SIGUSR2'] })
+  await settle()
+  process.emit('SIGUSR2')
+  await settle()
+  end.open()
+  await running
+  expect(finished).toBe(true)
+})
+
+test('200 subscriptions opened and closed leave no timer, no listener and no group behind', async () => {
+  // F37
+  await using rig = makeRig()
+  const round = async (mode: { readonly group: string } | { readonly mode: 'broadcast' }) => {
+    const subscription = await rig.bus.subscribe(Tick, () => {}, { ...mode, retry: steady })
+    await rig.bus.publish(Tick, { n: 1 })
+    await settle()
+    await subscription.close()
+  }
+  await round({ group: 'a' })
+  await rig.clock.advance(60_000)
+  const before = rig.clock.armed
+  for (const n of range(200)) await round(n % 2 === 0 ? { group: 'a' } : { mode: 'broadcast' })
+  await rig.clock.advance(60_000)
+  expect(rig.clock.armed).toBe(before)
+  expect(await rig.transport.inspect('evt.rig.tick')).toHaveLength(1)
+  expect(rig.bus.describe().subscriptions).toEqual([])
+})
+
+test('two buses of one service in one process know nothing of each other', async () => {
+  // D-17
+  const seen: string[] = []
+  await using one = makeRig()
+  await using two = makeRig()
+  await one.bus.subscribe(Tock, () => void seen.push('one'), { group: 'a' })
+  await two.bus.subscribe(Tock, () => void seen.push('two'), { group: 'a' })
+  await one.bus.publish(Tock, { n: 1 })
+  await settle()
+  expect(seen).toEqual(['one'])
+})

@@ -1,0 +1,186 @@
+import { reject, retry } from '../src/index.ts'
+import { makeRig, range, steady, Tick } from './rig.ts'
+import { settle } from './virtual-clock.ts'
+
+const circuit = { failures: 3, successes: 2, openMs: 10_000 }
+const often = { attempts: 100, backoff: { minMs: 10, factor: 1, jitter: false } }
+
+test('the rate limit gates the starting and fetching of messages and fails none', async () => {
+  // D-144
+  await using rig = makeRig()
+  const starts: number[] = []
+  const subscription = await rig.bus.subscribe(Tick, () => void starts.push(rig.clock.monotonicMs()), {
+    group: 'a',
+    rateLimit: { perSecond: 10, burst: 2 },
+  })
+  await rig.bus.publishMany(range(50).map((n) => Tick.of({ n })))
+  await settle()
+  expect(starts).toHaveLength(2)
+  expect((await rig.transport.inspect('evt.rig.tick'))[0]!.lag).toBeGreaterThanOrEqual(47)
+  await rig.clock.advance(1_000)
+  expect(starts).toHaveLength(12)
+  for (let index = 2; index < starts.length; index += 1)
+    expect(starts[index]! - starts[index - 1]!).toBeGreaterThanOrEqual(99)
+  expect(subscription.stats()).toMatchObject({ retried: 0, acknowledged: 12 })
+  expect(subscription.health()).toMatchObject({ status: 'degraded', parts: [{ reason: 'rate limit reached' }] })
+})
+
+test('an open circuit stops the fetching, burns no attempt, and probes one message at a time', async () => {
+  // D-143, promise 19
+  await using rig = makeRig()
+  let down = true
+  let running = 0
+  let most = 0
+  const attempts = new Map<number, number>()
+  const subscription = await rig.bus.subscribe(
+    Tick,
+    async ({ n }, { attempt }) => {
+      attempts.set(n, attempt)
+      running += 1
+      most = Math.max(most, running)
+      await new Promise((resolve) => setImmediate(resolve))
+      running -= 1
+      if (down) throw new Error('downstream is away')
+    },
+    { group: 'a', concurrency: 1, circuit, retry: often },
+  )
+  await rig.bus.publishMany(range(40).map((n) => Tick.of({ n })))
+  await rig.clock.advance(9_000)
+  expect(subscription.stats().retried).toBe(3)
+  expect(subscription.health()).toMatchObject({ status: 'degraded', parts: [{ reason: 'the circuit is open' }] })
+  const lag = (await rig.transport.inspect('evt.rig.tick'))[0]!.lag!
+  expect(lag).toBeGreaterThan(30)
+  await rig.clock.advance(5_000)
+  // One probe, which failed: open again.
+  expect(subscription.stats().retried).toBe(4)
+  await rig.clock.advance(4_000)
+  expect(subscription.stats().retried).toBe(4)
+  down = false
+  for (let step = 0; step < 20; step += 1) await rig.clock.advance(1_000)
+  expect(subscription.stats()).toMatchObject({ acknowledged: 40, deadLettered: 0 })
+  expect(most).toBe(1)
+  expect(subscription.health().status).toBe('healthy')
+})
+
+test('while a probe runs no second one starts and no timer spins', async () => {
+  // D-143
+  await using rig = makeRig()
+  const ends: (() => void)[] = []
+  let runs = 0
+  await rig.bus.subscribe(
+    Tick,
+    () => {
+      runs += 1
+      if (runs <= 3) throw new Error('down')
+      return new Promise<void>((resolve) => ends.push(resolve))
+    },
+    { group: 'a', concurrency: 4, circuit, retry: often },
+  )
+  await rig.bus.publishMany(range(10).map((n) => Tick.of({ n })))
+  await rig.clock.advance(11_000)
+  const probing = runs
+  let timers = 0
+  const { startTimer } = rig.clock
+  rig.clock.startTimer = (run, delayMs) => {
+    timers += 1
+    return startTimer(run, delayMs)
+  }
+  await rig.clock.advance(5_000)
+  expect(runs).toBe(probing)
+  expect(timers).toBeLessThan(200)
+  expect(ends.length).toBeGreaterThan(0)
+})
+
+test.each([
+  ['a reject', () => reject('not wanted')],
+  ['an uncounted retry', () => retry('store is down', { afterMs: 60_000, counted: false })],
+])('%s is control flow and opens no circuit', async (_what, end) => {
+  // D-25, D-26, promise 19
+  await using rig = makeRig()
+  const subscription = await rig.bus.subscribe(Tick, () => end(), { group: 'a', circuit })
+  await rig.bus.publishMany(range(20).map((n) => Tick.of({ n })))
+  await settle()
+  expect(subscription.stats().received).toBe(20)
+  expect(subscription.health().status).toBe('healthy')
+})
+
+test('messages that cannot be read open no circuit', async () => {
+  // D-25
+  await using rig = makeRig()
+  const subscription = await rig.bus.subscribe(Tick, () => {}, { group: 'a', circuit })
+  await rig.transport.publish(
+    range(10).map((n) => ({
+      id: String(n),
+      topic: 'evt.rig.tick',
+      key: undefined,
+      headers: {},
+      payload: new Uint8Array(),
+    })),
+  )
+  await settle()
+  expect(subscription.stats().deadLettered).toBe(10)
+  expect(subscription.health().status).toBe('healthy')
+})
+
+test('the last failure of a message counts for the circuit as the others do', async () => {
+  await using rig = makeRig()
+  const subscription = await rig.bus.subscribe(
+    Tick,
+    () => {
+      throw new Error('down')
+    },
+    { group: 'a', concurrency: 1, circuit, retry: { attempts: 1 } },
+  )
+  await rig.bus.publishMany(range(20).map((n) => Tick.of({ n })))
+  await settle()
+  expect(subscription.stats().deadLettered).toBe(3)
+})
+
+test('a probe whose lease is lost does not leave the circuit open for ever', async () => {
+  await using rig = makeRig({
+    wrap: (memory) => ({
+      ...memory,
+      consume: async (spec, events) => ({
+        ...(await memory.consume(spec, events)),
+        extend: async (held) => (stale ? held : []),
+      }),
+    }),
+  })
+  let stale = false
+  let runs = 0
+  const ends: (() => void)[] = []
+  const subscription = await rig.bus.subscribe(
+    Tick,
+    () => {
+      runs += 1
+      if (runs <= 3) throw new Error('down')
+      if (runs === 4) return new Promise<void>((resolve) => ends.push(resolve))
+    },
+    { group: 'a', concurrency: 1, leaseMs: 3_000, circuit, retry: often },
+  )
+  await rig.bus.publishMany(range(10).map((n) => Tick.of({ n })))
+  await rig.clock.advance(10_500)
+  expect(runs).toBe(4)
+  stale = true
+  await rig.clock.advance(1_500)
+  stale = false
+  ends[0]!()
+  for (let step = 0; step < 20; step += 1) await rig.clock.advance(1_000)
+  expect(subscription.health().status).toBe('healthy')
+  expect(subscription.stats().acknowledged).toBe(10)
+})
+
+test('both gates must agree', async () => {
+  await using rig = makeRig()
+  const subscription = await rig.bus.subscribe(Tick, () => {}, {
+    group: 'a',
+    circuit: true,
+    rateLimit: { perSecond: 1 },
+    retry: steady,
+  })
+  await rig.bus.publishMany(range(5).map((n) => Tick.of({ n })))
+  await settle()
+  expect(subscription.stats().acknowledged).toBe(1)
+  await rig.clock.advance(2_000)
+  expect(subscription.stats().acknowledged).toBe(3)
+})

@@ -1,0 +1,26 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const root = join(__dirname, '..')
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, unknown>
+const source = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => readFileSync(join(root, 'src', file), 'utf8'))
+
+test('core needs nothing at run time, runs nothing at installation, and names the Node it needs', () => {
+  // S20, D-160
+  for (const field of ['dependencies', 'peerDependencies', 'optionalDependencies', 'bin'])
+    expect(manifest[field]).toBeUndefined()
+  for (const script of Object.keys((manifest.scripts ?? {}) as object))
+    expect(script).not.toMatch(/^(pre|post)?(install|prepare|pack|publish)$/)
+  expect(manifest.engines).toEqual({ node: '>=20.19' })
+})
+
+test('core imports only itself and Node, loads nothing by a computed name and evaluates nothing', () => {
+  // S6, S20
+  for (const text of source) {
+    for (const [, from] of text.matchAll(/from '([^']+)'/g)) expect(from).toMatch(/^(\.|node:)/)
+    expect(text).not.toMatch(/\b(eval|Function|require|import)\(/)
+    expect(text).not.toMatch(/process\.env/)
+  }
+})

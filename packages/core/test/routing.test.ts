@@ -1,0 +1,111 @@
+import { createBus, type MemoryTransport, memoryTransport, on, type Route, silentLogger } from '../src/index.ts'
+import { failureOf, Keyed, makeRig, range, Tick, Tock } from './rig.ts'
+import { settle } from './virtual-clock.ts'
+
+function routedBus(routes: readonly Route<'one' | 'two'>[]) {
+  const transports = { one: memoryTransport(), two: memoryTransport() }
+  const bus = createBus({ service: 'rig', transports, routes, defaultTransport: 'one', logger: silentLogger })
+  return { bus, ...transports, [Symbol.asyncDispose]: () => bus.close() }
+}
+const lag = async (transport: MemoryTransport, event: string) =>
+  (await transport.inspect(`evt.${event}`)).map(({ consumer }) => consumer)
+
+test('an event travels over the transports of its first route, the rest over the default', async () => {
+  await using rig = routedBus([
+    { events: [Tick], to: 'two' },
+    { events: 'rig.*', to: 'one' },
+  ])
+  await rig.bus.subscribe(Tick, () => {}, { group: 'a' })
+  await rig.bus.subscribe(Tock, () => {}, { group: 'a' })
+  expect(await lag(rig.two, 'rig.tick')).toEqual(['rig/a'])
+  expect(await lag(rig.one, 'rig.tick')).toEqual([])
+  expect(await lag(rig.one, 'rig.tock')).toEqual(['rig/a'])
+  expect(rig.bus.describe().events).toMatchObject([
+    { name: 'rig.tick', transports: ['two'] },
+    { name: 'rig.tock', transports: ['one'] },
+  ])
+})
+
+test('an event with several transports goes to each as one message of one id; subscriptions read the first or name one', async () => {
+  await using rig = routedBus([{ events: { Tick }, to: ['two', 'one'] }])
+  const ids: string[] = []
+  const read = (_tick: unknown, { id }: { readonly id: string }) => void ids.push(id)
+  await rig.bus.subscribe(on(Tick, read, { group: 'a' }), on(Tick, read, { group: 'b', transport: 'one' }))
+  const { id } = await rig.bus.publish(Tick, { n: 1 })
+  await settle()
+  expect(ids).toEqual([id, id])
+  expect([await lag(rig.two, 'rig.tick'), await lag(rig.one, 'rig.tick')]).toEqual([['rig/a'], ['rig/b']])
+})
+
+test('where one of several transports fails the publish says so', async () => {
+  await using rig = routedBus([{ events: [Tick], to: ['one', 'two'] }])
+  rig.two.publish = () => Promise.reject(new Error('away'))
+  expect((await failureOf(() => rig.bus.publish(Tick, { n: 1 }))).code).toBe('EVT_PUBLISH_UNKNOWN')
+  expect((await rig.bus.health()).parts).toContainEqual(
+    expect.objectContaining({ name: 'transport:two', status: 'unhealthy' }),
+  )
+})
+
+test('a route by prefix needs its star', async () => {
+  const routes = [{ events: 'rig.', to: 'one' }]
+  const construct = () =>
+    createBus({
+      service: 's',
+      transports: { one: memoryTransport() },
+      defaultTransport: 'one',
+      routes: routes as never,
+    })
+  expect(await failureOf(construct)).toMatchObject({ details: { option: 'routes.events' } })
+})
+
+test('a wrapped transport keeps what it declares, its health and its lag', async () => {
+  // D-157
+  let published = 0
+  await using rig = makeRig({
+    wrap: (memory) => ({
+      ...memory,
+      publish(batch) {
+        published += batch.length
+        return memory.publish(batch)
+      },
+    }),
+  })
+  await rig.bus.publishMany(range(3).map((n) => Keyed.of({ n })))
+  expect(published).toBe(3)
+  expect(rig.bus.describe().transports).toEqual([{ name: 'memory', kind: 'memory', supports: rig.transport.supports }])
+})
+
+test('a transport is opened once, at first use, and asked again after a failure', async () => {
+  let opened = 0
+  await using rig = makeRig({
+    wrap: (memory) => ({
+      ...memory,
+      async open() {
+        opened += 1
+        if (opened === 1) throw new Error('no connection')
+      },
+    }),
+  })
+  expect(opened).toBe(0)
+  expect(await failureOf(() => rig.bus.publish(Tick, { n: 1 }))).toMatchObject({
+    code: 'EVT_PUBLISH_UNAVAILABLE',
+    retryable: true,
+  })
+  await Promise.all(range(5).map((n) => rig.bus.publish(Tick, { n })))
+  await rig.bus.subscribe(Tick, () => {}, { group: 'a' })
+  expect(opened).toBe(2)
+})
+
+test('register declares topics at once and says what a transport has against them', async () => {
+  await using rig = makeRig({
+    wrap: (memory) => ({
+      ...memory,
+      declare: async (topic) => {
+        if (topic.name === 'evt.rig.tock') throw new Error('it has other partitions')
+        return topic
+      },
+    }),
+  })
+  await rig.bus.register(Tick)
+  await expect(rig.bus.register(Tock)).rejects.toThrow('it has other partitions')
+})
