@@ -11,7 +11,8 @@ declare module '@evt/core' {
 
 /** The word a server's error reply begins with, such as `NOGROUP`; undefined where no server answered. */
 export function replyWord(error: unknown): string | undefined {
-  if (!(error instanceof Error) && !(typeof error === 'object' && error !== null && 'message' in error)) return undefined
+  if (!(error instanceof Error) && !(typeof error === 'object' && error !== null && 'message' in error))
+    return undefined
   const { name, message } = error as { name?: unknown; message?: unknown }
   if (name !== 'ReplyError' || typeof message !== 'string') return undefined
   return /^[A-Z]+/.exec(message)?.[0] ?? 'ERR'

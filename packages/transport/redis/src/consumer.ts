@@ -1,22 +1,10 @@
-import { type Consumer, type ConsumerEvents, type ConsumeSpec, crashPoint, evtError, type Settlement } from '@evt/core'
+import { type Consumer, crashPoint, type Settlement } from '@evt/core'
 import { redisFailure, runScripts } from '@evt/redis'
+import type { ConsumerParts } from './consumer-parts.ts'
 import { receiptOf } from './deliveries.ts'
 import { createGroup } from './group.ts'
-import type { CheckedOptions } from './options.ts'
 import { createReader } from './reader.ts'
-import type { Scripts } from './scripts.ts'
 import { byStream, refusalOf } from './settlements.ts'
-import type { KnownTopic, Topics } from './topics.ts'
-
-export interface ConsumerParts {
-  readonly options: CheckedOptions
-  readonly scripts: Scripts
-  readonly topics: Topics
-  readonly topic: KnownTopic
-  readonly spec: ConsumeSpec
-  readonly events: ConsumerEvents
-  warn(fields: object, message: string): void
-}
 
 const leaveLimitMs = 2_000
 
@@ -96,9 +84,4 @@ export async function redisConsumer(parts: ConsumerParts): Promise<Consumer> {
       return closing
     },
   }
-}
-
-export function leaseLost(consumer: string): Error {
-  const text = `${consumer} has not renewed its lease in time; others may have what it held`
-  return evtError('EVT_LEASE_LOST', text, { messageId: '' })
 }

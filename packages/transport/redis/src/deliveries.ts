@@ -34,7 +34,7 @@ export interface DeliveryContext {
 export function toDelivery(entry: HandedEntry, context: DeliveryContext): TransportDelivery {
   const [label, idBytes, fields, noted, count, suspect] = entry
   const { session, partitioned, leaseMs } = context
-  const id = idBytes.latin1Slice()
+  const id = idBytes.toString('latin1')
   const { headers, payload, key, rest } = readEntry(fields)
   let partition = label - 1
   let position = partitioned ? `${id}/${partition}` : id

@@ -27,14 +27,14 @@ export function readEntry(fields: readonly Buffer[]): EntryFields {
   let key: string | undefined
   let rest: Map<string, string> | undefined
   for (let index = 0; index + 1 < fields.length; index += 2) {
-    const name = fields[index]!.latin1Slice()
+    const name = fields[index]!.toString('latin1')
     const value = fields[index + 1]!
-    if (name === 'headers') headers = readHeaders(value.utf8Slice())
+    if (name === 'headers') headers = readHeaders(value.toString('utf8'))
     else if (name === 'payload') payload = value
-    else if (name === 'key') key = value.utf8Slice()
+    else if (name === 'key') key = value.toString('utf8')
     else {
       rest ??= new Map()
-      rest.set(name, value.utf8Slice())
+      rest.set(name, value.toString('utf8'))
     }
   }
   return { headers, payload, key: key ?? headers[keyHeader], rest }

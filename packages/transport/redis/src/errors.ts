@@ -3,4 +3,5 @@ declare module '@evt/core' {
     EVT_REDIS_GROUP_MISSING: { readonly topic: string; readonly consumer: string }
   }
 }
+
 export {}

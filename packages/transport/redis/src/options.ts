@@ -1,12 +1,4 @@
-import {
-  type Clock,
-  checkKnown,
-  invalidOption,
-  type Logger,
-  silentLogger,
-  systemClock,
-  wholeNumber,
-} from '@evt/core'
+import { type Clock, checkKnown, invalidOption, type Logger, silentLogger, systemClock, wholeNumber } from '@evt/core'
 import type { RedisClient } from '@evt/redis'
 
 export interface RedisTransportOptions {

@@ -37,7 +37,13 @@ export function createPlaces(options: CheckedOptions, scripts: Scripts): Places 
       keys: [sessions, due, topic.keys.letterCounts, retry, ...topic.streams],
       args: [consumer],
     })
-    const [running, free, delayed, deadLettered, oldestMs, ...streams] = reply as [number, number, number, number, number]
+    const [running, free, delayed, deadLettered, oldestMs, ...streams] = reply as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ]
     let lag = free
     const rest = streams as unknown as (number | Buffer)[]
     for (let index = 0; index < topic.streams.length; index += 1) {
@@ -102,7 +108,16 @@ function toDeadLetter(id: string, fields: readonly Buffer[]): TransportDeadLette
   const text = (name: string) => rest?.get(name) ?? ''
   const consumer = text('consumer')
   const position = text('position')
-  return { id, consumer, position, headers, payload, key, reason: text('reason'), history: readHistory(text('history')) }
+  return {
+    id,
+    consumer,
+    position,
+    headers,
+    payload,
+    key,
+    reason: text('reason'),
+    history: readHistory(text('history')),
+  }
 }
 
 function readHistory(text: string): readonly ErrorRecord[] {

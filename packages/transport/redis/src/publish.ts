@@ -1,4 +1,4 @@
-import { type Outgoing, type PublishFailure, partitionOf, crashPoint } from '@evt/core'
+import { crashPoint, type Outgoing, type PublishFailure, partitionOf } from '@evt/core'
 import { isServerReply, type RedisArgument, redisFailure, runScripts, type ScriptCall } from '@evt/redis'
 import { writeEntry } from './entries.ts'
 import type { CheckedOptions } from './options.ts'
@@ -57,7 +57,11 @@ export async function publishBatch(
   return failures.length > 1 ? failures.sort((left, right) => left.index - right.index) : failures
 }
 
-function limitCalls(parcels: readonly Parcel[], { maxLength, maxAgeMs }: CheckedOptions, scripts: Scripts): ScriptCall[] {
+function limitCalls(
+  parcels: readonly Parcel[],
+  { maxLength, maxAgeMs }: CheckedOptions,
+  scripts: Scripts,
+): ScriptCall[] {
   const topics = new Set(parcels.map((parcel) => parcel.topic))
   return [...topics].flatMap(({ keys, streams }) =>
     streams.map((stream) => ({ script: scripts.limit, keys: [keys.cuts, stream], args: [maxLength, maxAgeMs] })),

@@ -1,6 +1,6 @@
 import { type ConsumeSpec, evtError, type Room, type TransportDelivery } from '@evt/core'
 import { isServerReply, type RedisArgument, redisFailure, replyWord, runScript } from '@evt/redis'
-import { type ConsumerParts, leaseLost } from './consumer.ts'
+import type { ConsumerParts } from './consumer-parts.ts'
 import { type HandedEntry, heldName, receiptOf, toDelivery } from './deliveries.ts'
 import type { Group } from './group.ts'
 import { readerConnection } from './reader-connection.ts'
@@ -25,7 +25,7 @@ const sweepEveryMs = 5_000
 const answerLimitMs = 5_000
 
 export async function createReader(parts: ConsumerParts, group: Group): Promise<Reader> {
-  const { options, scripts, topics, topic, spec, events, warn } = parts
+  const { options, topics, topic, spec, events, warn } = parts
   const { clock, onMissing } = options
   const { consumer: name, leaseMs } = spec
   const partitioned = topic.partitions !== undefined
@@ -55,6 +55,10 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
   const lose = async (cause: Error, from?: ConsumeSpec['from']) => {
     await begin(from)
     events.lost('all', cause)
+  }
+  const leaseLost = () => {
+    const text = `${name} has not renewed its lease in time; others may have what it held`
+    return evtError('EVT_LEASE_LOST', text, { messageId: lastSeen ?? '' })
   }
   const isGivenUp = async () => {
     const sentMs = clock.monotonicMs()
@@ -88,7 +92,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     const reply = (await connection.ask(answerLimitMs, (asked) => runScript(asked, call))) as ReadReply
     const [alive, entries, soonMs, gone, cut, ...ids] = reply
     if (alive === 0) {
-      await lose(leaseLost(name))
+      await lose(leaseLost())
       return []
     }
     inDoubt = entries.length >= room
@@ -116,7 +120,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     if (reply === null) return []
     if (clock.monotonicMs() - renewedMs >= leaseMs && (await isGivenUp())) {
       // What came belongs to a session that others have buried; they find it as strays.
-      await lose(leaseLost(name))
+      await lose(leaseLost())
       return []
     }
     // RESP3 answers with a map, RESP2 with a list of pairs.

@@ -48,7 +48,6 @@ function detailsOf(settlement: Settlement): RedisArgument[] {
   if (settlement.as === 'release') return [settlement.attempt, '', '']
   if (settlement.as === 'started') return [delivery.attempt, '', '']
   if (settlement.as === 'retry') return [settlement.attempt, Math.ceil(settlement.afterMs), delivery.position]
-  if (settlement.as === 'deadLetter')
-    return [settlement.reason, JSON.stringify(settlement.history), delivery.position]
+  if (settlement.as === 'deadLetter') return [settlement.reason, JSON.stringify(settlement.history), delivery.position]
   return []
 }
