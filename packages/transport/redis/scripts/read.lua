@@ -68,6 +68,8 @@ end
 local cut = 0
 if sweep then
   for label = 0, streams do
+    -- Says NOGROUP also where the stream is gone, which XINFO does not.
+    redis.call('XPENDING', streamOf(label), group)
     for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', streamOf(label), group)) do
       local name = consumer[2]
       -- A stalled reader that was given up may still have read once more.

@@ -44,16 +44,15 @@ const none: Headers = Object.freeze(Object.create(null))
 const empty = new Uint8Array()
 
 function readHeaders(text: string): Headers {
-  const headers: Record<string, string> = Object.create(null)
+  let parsed: unknown
   try {
-    const parsed: unknown = JSON.parse(text)
-    if (typeof parsed !== 'object' || parsed === null) return headers
-    for (const name in parsed) {
-      const value = (parsed as Record<string, unknown>)[name]
-      if (typeof value === 'string') headers[name] = value
-    }
+    parsed = JSON.parse(text)
   } catch {
     // Somebody else wrote this entry.
+    return none
   }
-  return headers
+  if (typeof parsed !== 'object' || parsed === null) return none
+  for (const name in parsed) if (typeof (parsed as Record<string, unknown>)[name] !== 'string') return none
+  // Cheaper than a copy into an object without prototype, which V8 would keep as a dictionary.
+  return Object.setPrototypeOf(parsed, null)
 }

@@ -131,7 +131,8 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
   const heal = async (error: unknown) => {
     const word = replyWord(error)
     if (word === 'UNBLOCKED') return
-    // The connection was lost with the answer: what it said is looked for.
+    // After a failover the address may lead to the new master.
+    if (word === 'READONLY') connection.close()
     if (word !== 'NOGROUP') throw redisFailure(error, `Reading ${topic.name} for ${name}`)
     const text = `The group ${name} of ${topic.name} is gone from the server, or its stream`
     const missing = evtError('EVT_REDIS_GROUP_MISSING', text, { topic: topic.name, consumer: name }, { cause: error })

@@ -1,35 +1,66 @@
+import { randomUUID } from 'node:crypto'
 import type { Transport } from '@evt/core'
 import { transportCases } from '@evt/core/conformance'
-import { redis } from '@evt/servers'
+import { type RunningServer, redis } from '@evt/servers'
 import { Redis } from 'ioredis'
 import { redisTransport } from '../src/index.ts'
 
-redis.describe('the Redis transport', () => {
-  const places = new Map<Transport, { readonly clients: Redis[]; readonly prefix: string; drop(): Promise<void> }>()
-  const connect = (url: string, prefix: string) => {
+interface Place {
+  readonly url: string
+  readonly prefix: string
+  drop(): Promise<void>
+}
+
+/** Transports at places of their own, with everything they opened. */
+function factoryOf(fresh: () => Promise<Place>) {
+  const places = new Map<Transport, Place & { readonly clients: Redis[] }>()
+  const connect = ({ url, prefix }: Place) => {
     const client = new Redis(url)
+    // The server is restarted on purpose; whoever waits for an answer is told.
     client.on('error', () => undefined)
     return { client, transport: redisTransport({ client, prefix }) }
   }
-  const cases = transportCases({
+  return {
     async create() {
-      const place = await redis.fresh()
-      const { client, transport } = connect(place.url, place.prefix)
-      places.set(transport, { clients: [client], prefix: place.prefix, drop: () => place.drop() })
+      const place = await fresh()
+      const { client, transport } = connect(place)
+      places.set(transport, { ...place, drop: () => place.drop(), clients: [client] })
       return transport
     },
-    async join(first) {
-      const { clients, prefix } = places.get(first)!
-      const { client, transport } = connect(process.env.EVT_REDIS_URL!, prefix)
-      clients.push(client)
+    async join(first: Transport) {
+      const place = places.get(first)!
+      const { client, transport } = connect(place)
+      place.clients.push(client)
       return transport
     },
-    async dispose(transport) {
+    async dispose(transport: Transport) {
       const place = places.get(transport)!
       places.delete(transport)
       for (const client of place.clients) client.disconnect()
       await place.drop()
     },
-  })
-  for (const { name, run } of cases) test(name, run, 60_000)
+  }
+}
+
+redis.describe('the Redis transport', () => {
+  for (const { name, run } of transportCases(factoryOf(() => redis.fresh()))) test(name, run, 60_000)
+})
+
+redis.describe('the Redis transport over a server that writes everything to disk', () => {
+  let server: RunningServer
+  beforeAll(async () => {
+    server = await redis.start({ settings: { appendonly: 'yes', appendfsync: 'always' } })
+  }, 60_000)
+  afterAll(() => server.stop())
+
+  for (const kill of [false, true]) {
+    const factory = factoryOf(async () => ({
+      url: server.url,
+      prefix: `evt${randomUUID()}`,
+      drop: async () => undefined,
+    }))
+    const cases = transportCases({ ...factory, restart: () => server.restart({ kill }) })
+    const [restarts] = cases.filter(({ name }) => name.includes('restarts of the server'))
+    test(`${restarts!.name}, ${kill ? 'by a crash' : 'gracefully'}`, restarts!.run, 120_000)
+  }
 })
