@@ -2,6 +2,7 @@ import { type ConsumeSpec, evtError, type Room, type TransportDelivery } from '@
 import { isServerReply, type RedisArgument, redisFailure, replyWord, runScript } from '@evt/redis'
 import type { ConsumerParts } from './consumer-parts.ts'
 import { type HandedEntry, heldName, receiptOf, toDelivery } from './deliveries.ts'
+import { groupMissing } from './errors.ts'
 import type { Group } from './group.ts'
 import { readerConnection } from './reader-connection.ts'
 
@@ -23,6 +24,7 @@ const maxMessages = 1_000
 const maxWaitMs = 1_000
 const sweepEveryMs = 5_000
 const answerLimitMs = 5_000
+const vainPauseMs = 10
 
 export async function createReader(parts: ConsumerParts, group: Group): Promise<Reader> {
   const { options, topics, topic, spec, events, warn } = parts
@@ -40,6 +42,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
   let averageBytes = 0
   let lastIds: readonly string[] = topic.streams.map(() => '$')
   let lastSeen: string | undefined
+  let wokenInVain = false
   let closed = false
   let reading: Promise<unknown> | undefined
 
@@ -102,14 +105,20 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     if (ids.length > 0) lastIds = ids.map(String)
     if (gone > 0) events.cut(gone, 'retention removed messages that were to be delivered again')
     if (cut > 0) events.cut(cut, 'retention removed unread messages')
-    return entries.length === 0 ? [] : admit(entries)
+    if (entries.length === 0) return []
+    wokenInVain = false
+    return admit(entries)
   }
   /** New messages, or as long a wait as there is time until the next look. */
   const wait = async (room: number, signal: AbortSignal) => {
     const waitMs = Math.max(1, Math.ceil(nextLookMs - clock.monotonicMs()))
     if (partitioned) {
       const args = ['COUNT', 1, 'BLOCK', waitMs, 'STREAMS', ...topic.streams, ...lastIds]
-      if ((await connection.block(waitMs, signal, 'XREAD', args)) !== null) nextLookMs = 0
+      if ((await connection.block(waitMs, signal, 'XREAD', args)) === null) return []
+      // What comes for partitions that others hold must not keep this reader busy.
+      if (wokenInVain) await new Promise<void>((resolve) => clock.startTimer(resolve, vainPauseMs))
+      wokenInVain = true
+      nextLookMs = 0
       return []
     }
     const stream = topic.streams[0]!
@@ -134,18 +143,19 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     // After a failover the address may lead to the new master.
     if (word === 'READONLY') connection.close()
     if (word !== 'NOGROUP') throw redisFailure(error, `Reading ${topic.name} for ${name}`)
-    const text = `The group ${name} of ${topic.name} is gone from the server, or its stream`
-    const missing = evtError('EVT_REDIS_GROUP_MISSING', text, { topic: topic.name, consumer: name }, { cause: error })
+    const missing = groupMissing(topic.name, name, error)
     if (onMissing === 'fail') throw missing
     await topics.restore(topic)
     await lose(missing, group.ephemeral ? (lastSeen === undefined ? 'earliest' : { position: lastSeen }) : 'earliest')
-    warn({ topic: topic.name, consumer: name }, `${text}; it was made again`)
+    warn({ topic: topic.name, consumer: name }, `${missing.message}; it was made again`)
     events.cut(null, 'the group or its stream was removed')
     events.recreated(`group ${name}`)
   }
   const readOn = async (room: Room, signal: AbortSignal) => {
     const bytesRoom = averageBytes > 0 ? Math.max(1, Math.floor(room.bytes / averageBytes)) : room.messages
     const messages = Math.min(room.messages, bytesRoom, maxMessages)
+    // Partitions are read by looking; a wait only tells when to look again.
+    if (partitioned) nextLookMs = 0
     while (!signal.aborted && !closed) {
       try {
         const isLookDue = inDoubt || nextLookMs <= clock.monotonicMs()

@@ -3,6 +3,7 @@ import type { Transport } from '@evt/core'
 import { transportCases } from '@evt/core/conformance'
 import { type RunningServer, redis } from '@evt/servers'
 import { Redis } from 'ioredis'
+import { Redis as Redis5 } from 'ioredis-5'
 import { redisTransport } from '../src/index.ts'
 
 interface Place {
@@ -12,10 +13,10 @@ interface Place {
 }
 
 /** Transports at places of their own, with everything they opened. */
-function factoryOf(fresh: () => Promise<Place>) {
-  const places = new Map<Transport, Place & { readonly clients: Redis[] }>()
+function factoryOf(clientOf: (url: string) => Redis | Redis5, fresh: () => Promise<Place>) {
+  const places = new Map<Transport, Place & { readonly clients: (Redis | Redis5)[] }>()
   const connect = ({ url, prefix }: Place) => {
-    const client = new Redis(url)
+    const client = clientOf(url)
     // The server is restarted on purpose; whoever waits for an answer is told.
     client.on('error', () => undefined)
     return { client, transport: redisTransport({ client, prefix }) }
@@ -42,9 +43,14 @@ function factoryOf(fresh: () => Promise<Place>) {
   }
 }
 
-redis.describe('the Redis transport', () => {
-  for (const { name, run } of transportCases(factoryOf(() => redis.fresh()))) test(name, run, 60_000)
-})
+for (const [version, clientOf] of [
+  [6, (url: string) => new Redis(url)],
+  [5, (url: string) => new Redis5(url)],
+] as const) {
+  redis.describe(`the Redis transport with ioredis ${version}`, () => {
+    for (const { name, run } of transportCases(factoryOf(clientOf, () => redis.fresh()))) test(name, run, 60_000)
+  })
+}
 
 redis.describe('the Redis transport over a server that writes everything to disk', () => {
   let server: RunningServer
@@ -54,11 +60,14 @@ redis.describe('the Redis transport over a server that writes everything to disk
   afterAll(() => server.stop())
 
   for (const kill of [false, true]) {
-    const factory = factoryOf(async () => ({
-      url: server.url,
-      prefix: `evt${randomUUID()}`,
-      drop: async () => undefined,
-    }))
+    const factory = factoryOf(
+      (url) => new Redis(url),
+      async () => ({
+        url: server.url,
+        prefix: `evt${randomUUID()}`,
+        drop: async () => undefined,
+      }),
+    )
     const cases = transportCases({ ...factory, restart: () => server.restart({ kill }) })
     const [restarts] = cases.filter(({ name }) => name.includes('restarts of the server'))
     test(`${restarts!.name}, ${kill ? 'by a crash' : 'gracefully'}`, restarts!.run, 120_000)

@@ -78,6 +78,20 @@ redis.describe('retention', () => {
     await consumer.close()
   }, 60_000)
 
+  test('what a group was handed and has not acknowledged stays', async () => {
+    const transport = await place.transport()
+    const gone = await consumeAs(transport, 'a')
+    await publish(transport, 10)
+    const read = await readSome(gone, 10)
+    await acknowledge(gone, read.slice(0, 4))
+    await acknowledge(gone, read.slice(5))
+    expect(await transport.trim(topic)).toEqual({ removed: 4, heldBackBy: 'test/a' })
+    await gone.close()
+    const next = await consumeAs(transport, 'a')
+    expect((await readSome(next, 1)).map(textOf)).toEqual(['4'])
+    await next.close()
+  })
+
   test('what waits for a retry holds nothing back', async () => {
     const transport = await place.transport()
     const consumer = await consumeAs(transport, 'a')
