@@ -1,4 +1,4 @@
-import { evtError } from '@evt/core'
+import { evtError, isEvtError } from '@evt/core'
 import { replyWord } from './errors.ts'
 
 /** Whether a server answered with an error, so that the command had no effect. */
@@ -14,6 +14,7 @@ const advice: Readonly<Record<string, string>> = {
 
 /** The typed error of what went wrong while doing something; anything it does not know is returned as it is. */
 export function redisFailure(error: unknown, operation: string): unknown {
+  if (isEvtError(error)) return error
   const word = replyWord(error)
   const message = error instanceof Error ? error.message : String(error)
   if (word === undefined) {

@@ -41,11 +41,11 @@ local function hand(label, rows)
     byId[row[1]] = row
   end
   local claimed = redis.call('XCLAIM', streamOf(label), group, session, 0, unpack(ids))
-  gone = gone + #ids - #claimed
   left = left - #claimed
   for _, entry in ipairs(claimed) do
     local id = entry[1]
     local row, note = byId[id], redis.call('HGET', attempts, label .. '/' .. id)
+    byId[id] = nil
     local isSuspect = row[2] ~= free and row[2] ~= session
     local attempt, started = string.match(note or '0:0', '(%d+):(%d)')
     -- A run that had begun ended with its process.
@@ -54,6 +54,11 @@ local function hand(label, rows)
       redis.call('HSET', attempts, label .. '/' .. id, attempt .. ':0')
     end
     entries[#entries + 1] = { label, id, entry[2], tonumber(attempt), row[4] + 1, isSuspect and 1 or 0 }
+  end
+  -- The server forgets pending entries that are no longer in the stream.
+  for id in pairs(byId) do
+    gone = gone + 1
+    redis.call('HDEL', attempts, label .. '/' .. id)
   end
 end
 local function take(label)

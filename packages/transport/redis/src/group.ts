@@ -11,7 +11,7 @@ export interface Group {
   readonly keys: GroupKeys
   readonly ephemeral: boolean
   /** Begins a session; where a start is given, what is missing of the group is created. */
-  join(from: ConsumeSpec['from'] | undefined): Promise<string>
+  join(from: ConsumeSpec['from'] | undefined): Promise<{ readonly session: string; readonly atMs: number }>
   read(session: string, request: ReadRequest): ScriptCall
   settle(session: string, label: number, args: ScriptCall['args']): ScriptCall
   leave(session: string): Promise<void>
@@ -37,13 +37,13 @@ export function createGroup(client: RedisClient, scripts: Scripts, topic: KnownT
       const session = randomUUID()
       const { behind, before } =
         from === undefined ? { behind: '', before: [] } : await startOf(client, scripts, topic, from)
-      await runScript(client, {
+      const atMs = await runScript(client, {
         script: scripts.join,
         keys: [keys.sessions, ephemerals, keys.retry, ...topic.streams],
         args: [session, leaseMs, name, flag(ephemeral), behind, ...before],
       })
       crashPoint('transport.joined')
-      return session
+      return { session, atMs: Number(atMs) }
     },
     read(session, { room, sweep, firstPartition, held }) {
       const partitioned = flag(topic.partitions !== undefined)

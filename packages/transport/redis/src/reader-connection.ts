@@ -8,7 +8,8 @@ export interface ReaderConnection {
   /** A command that waits on the server for so long at most; the signal and `unblock` end it early, with what it has. */
   block(waitMs: number, signal: AbortSignal, command: string, args: RedisArgument[]): Promise<unknown>
   unblock(): void
-  close(): void
+  /** Lets the connection go; the next question makes another, perhaps to another server. */
+  drop(): void
 }
 
 const graceMs = 3_000
@@ -83,6 +84,6 @@ export function readerConnection(client: RedisClient, clock: Clock): ReaderConne
       }
     },
     unblock,
-    close: drop,
+    drop,
   }
 }

@@ -41,6 +41,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
   let firstPartition = 0
   let averageBytes = 0
   let lastIds: readonly string[] = topic.streams.map(() => '$')
+  /** Behind it an ephemeral reader goes on when its group is gone. */
   let lastSeen: string | undefined
   let wokenInVain = false
   let closed = false
@@ -48,7 +49,9 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
 
   const begin = async (from?: ConsumeSpec['from']) => {
     const sentMs = clock.monotonicMs()
-    session = await group.join(from)
+    const joined = await group.join(from)
+    session = joined.session
+    lastSeen ??= `${joined.atMs}-0`
     renewedMs = sentMs
     nextLookMs = 0
     nextSweepMs = 0
@@ -61,7 +64,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
   }
   const leaseLost = () => {
     const text = `${name} has not renewed its lease in time; others may have what it held`
-    return evtError('EVT_LEASE_LOST', text, { messageId: lastSeen ?? '' })
+    return evtError('EVT_LEASE_LOST', text, { messageId: '' })
   }
   const isGivenUp = async () => {
     const sentMs = clock.monotonicMs()
@@ -89,8 +92,9 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
   const look = async (room: number) => {
     const sentMs = clock.monotonicMs()
     const sweep = sentMs >= nextSweepMs
+    const isInDoubt = inDoubt
     firstPartition += 1
-    const call = group.read(session, { room, sweep, firstPartition, held: inDoubt ? held : undefined })
+    const call = group.read(session, { room, sweep, firstPartition, held: isInDoubt ? held : undefined })
     inDoubt = true
     const reply = (await connection.ask(answerLimitMs, (asked) => runScript(asked, call))) as ReadReply
     const [alive, entries, soonMs, gone, cut, ...ids] = reply
@@ -98,7 +102,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
       await lose(leaseLost())
       return []
     }
-    inDoubt = entries.length >= room
+    inDoubt = isInDoubt && entries.length >= room
     renewedMs = sentMs
     if (sweep) nextSweepMs = sentMs + sweepEveryMs
     nextLookMs = sentMs + Math.min(maxWaitMs, leaseMs / 3, soonMs < 0 ? maxWaitMs : soonMs)
@@ -124,7 +128,10 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     const stream = topic.streams[0]!
     const args: RedisArgument[] = ['GROUP', name, session, 'COUNT', room, 'BLOCK', waitMs, 'STREAMS', stream, '>']
     inDoubt = true
-    const reply = (await connection.block(waitMs, signal, 'XREADGROUP', args)) as StreamReply | null
+    const reply = (await connection.block(waitMs, signal, 'XREADGROUP', args).catch((error: unknown) => {
+      if (isServerReply(error)) inDoubt = false
+      throw error
+    })) as StreamReply | null
     inDoubt = false
     if (reply === null) return []
     if (clock.monotonicMs() - renewedMs >= leaseMs && (await isGivenUp())) {
@@ -141,12 +148,12 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     const word = replyWord(error)
     if (word === 'UNBLOCKED') return
     // After a failover the address may lead to the new master.
-    if (word === 'READONLY') connection.close()
-    if (word !== 'NOGROUP') throw redisFailure(error, `Reading ${topic.name} for ${name}`)
+    if (word === 'READONLY') connection.drop()
+    if (word !== 'NOGROUP') throw error
     const missing = groupMissing(topic.name, name, error)
     if (onMissing === 'fail') throw missing
     await topics.restore(topic)
-    await lose(missing, group.ephemeral ? (lastSeen === undefined ? 'earliest' : { position: lastSeen }) : 'earliest')
+    await lose(missing, group.ephemeral ? { position: lastSeen! } : 'earliest')
     warn({ topic: topic.name, consumer: name }, `${missing.message}; it was made again`)
     events.cut(null, 'the group or its stream was removed')
     events.recreated(`group ${name}`)
@@ -162,7 +169,6 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
         const found = isLookDue ? await look(messages) : await wait(messages, signal)
         if (found.length > 0) return found
       } catch (error) {
-        if (isServerReply(error)) inDoubt = false
         await heal(error)
       }
     }
@@ -175,7 +181,9 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
       return session
     },
     read(room, signal) {
-      const read = readOn(room, signal)
+      const read = readOn(room, signal).catch((error: unknown) => {
+        throw redisFailure(error, `Reading ${topic.name} for ${name}`)
+      })
       reading = read.catch(() => undefined)
       return read
     },
@@ -195,7 +203,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
       closed = true
       connection.unblock()
       await reading
-      connection.close()
+      connection.drop()
     },
   }
 }

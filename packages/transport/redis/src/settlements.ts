@@ -9,7 +9,9 @@ export interface StreamSettlements {
   readonly acknowledged: string[]
   readonly others: RedisArgument[]
   /** What is no longer held once they are done. */
-  readonly names: string[]
+  readonly settled: string[]
+  /** What may be handed out again before the answer is here. */
+  readonly released: string[]
 }
 
 /** Settlements of a session by stream. Those of another session have lost their lease. */
@@ -28,13 +30,14 @@ export function byStream(
     const { label, id } = receipt
     let stream = streams.get(label)
     if (stream === undefined) {
-      stream = { label, batch: [], acknowledged: [], others: [], names: [] }
+      stream = { label, batch: [], acknowledged: [], others: [], settled: [], released: [] }
       streams.set(label, stream)
     }
     stream.batch.push(settlement)
     if (settlement.as === 'ack') stream.acknowledged.push(id)
     else stream.others.push(settlement.as, id, ...detailsOf(settlement))
-    if (settlement.as !== 'started') stream.names.push(heldName(label, id))
+    if (settlement.as === 'release') stream.released.push(heldName(label, id))
+    else if (settlement.as !== 'started') stream.settled.push(heldName(label, id))
   }
   return { streams: [...streams.values()], refusals }
 }
