@@ -20,7 +20,7 @@ export async function redisConsumer(parts: ConsumerParts): Promise<Consumer> {
     const session = reader.session
     const { streams, refusals } = byStream(batch, session)
     if (streams.length === 0) return refusals
-    for (const { released } of streams) reader.forget(session, released)
+    for (const { released } of streams) reader.forget(released)
     const sentMs = clock.monotonicMs()
     const results = await runScripts(
       client,
@@ -36,7 +36,7 @@ export async function redisConsumer(parts: ConsumerParts): Promise<Consumer> {
     for (let index = 0; index < streams.length; index += 1) {
       const result = Number(results[index])
       const stream = streams[index]!
-      reader.forget(session, stream.settled)
+      reader.forget(stream.settled)
       if (result < 0) refusals.push(...stream.batch.map(refusalOf))
       else gone += result
     }

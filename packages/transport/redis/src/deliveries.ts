@@ -11,9 +11,6 @@ export interface Receipt {
 export function receiptOf(delivery: TransportDelivery): Receipt {
   return delivery.receipt as Receipt
 }
-export function heldName(label: number, id: string): string {
-  return `${label}/${id}`
-}
 
 /** An entry as the read script hands it over. */
 export type HandedEntry = readonly [

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type ConsumeSpec, crashPoint } from '@evt/core'
 import { type RedisClient, runScript, type ScriptCall } from '@evt/redis'
+import type { Receipt } from './deliveries.ts'
 import type { GroupKeys } from './names.ts'
 import type { Scripts } from './scripts.ts'
 import { startOf } from './starts.ts'
@@ -20,8 +21,8 @@ export interface ReadRequest {
   readonly room: number
   readonly sweep: boolean
   readonly firstPartition: number
-  /** What is held, as label/id, where it is in doubt whether an answer got lost. */
-  readonly held: ReadonlySet<string> | undefined
+  /** What is held, where it is in doubt whether an answer got lost. */
+  readonly held: readonly Receipt[] | undefined
 }
 
 export function createGroup(client: RedisClient, scripts: Scripts, topic: KnownTopic, spec: ConsumeSpec): Group {
@@ -47,7 +48,7 @@ export function createGroup(client: RedisClient, scripts: Scripts, topic: KnownT
     },
     read(session, { room, sweep, firstPartition, held }) {
       const partitioned = flag(topic.partitions !== undefined)
-      const doubt = held === undefined ? [-1] : [held.size, ...held]
+      const doubt = held === undefined ? [-1] : [held.length, ...held.map(({ label, id }) => `${label}/${id}`)]
       return {
         script: scripts.read,
         keys: [keys.sessions, keys.attempts, keys.due, ephemerals, cuts, keys.retry, ...topic.streams],

@@ -1,7 +1,7 @@
-import { type ConsumeSpec, evtError, type Room, type TransportDelivery } from '@evt/core'
+import { type ConsumeSpec, crashPoint, evtError, type Room, type TransportDelivery } from '@evt/core'
 import { isServerReply, type RedisArgument, redisFailure, replyWord, runScript } from '@evt/redis'
 import type { ConsumerParts } from './consumer-parts.ts'
-import { type HandedEntry, heldName, receiptOf, toDelivery } from './deliveries.ts'
+import { type HandedEntry, type Receipt, receiptOf, toDelivery } from './deliveries.ts'
 import { groupMissing } from './errors.ts'
 import type { Group } from './group.ts'
 import { readerConnection } from './reader-connection.ts'
@@ -13,7 +13,7 @@ export interface Reader {
   /** The server has heard of the session at this time or later. */
   renewed(session: string, atMs: number): void
   /** These are settled. */
-  forget(session: string, names: readonly string[]): void
+  forget(receipts: readonly Receipt[]): void
   /** There will be something to look for besides new messages. */
   lookWithin(ms: number): void
   close(): Promise<void>
@@ -32,7 +32,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
   const { consumer: name, leaseMs } = spec
   const partitioned = topic.partitions !== undefined
   const connection = readerConnection(options.client, clock)
-  const held = new Set<string>()
+  const held = new Set<Receipt>()
   let session: string
   let renewedMs = 0
   let inDoubt = false
@@ -74,12 +74,12 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     return result < 0
   }
   const admit = (entries: readonly HandedEntry[]) => {
+    crashPoint('transport.claimed')
     let bytes = 0
     const context = { session, partitioned, leaseMs }
     const deliveries = entries.map((entry) => {
       const delivery = toDelivery(entry, context)
-      const { label, id } = receiptOf(delivery)
-      held.add(heldName(label, id))
+      held.add(receiptOf(delivery))
       bytes += delivery.payload.byteLength
       return delivery
     })
@@ -94,7 +94,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     const sweep = sentMs >= nextSweepMs
     const isInDoubt = inDoubt
     firstPartition += 1
-    const call = group.read(session, { room, sweep, firstPartition, held: isInDoubt ? held : undefined })
+    const call = group.read(session, { room, sweep, firstPartition, held: isInDoubt ? [...held] : undefined })
     inDoubt = true
     const reply = (await connection.ask(answerLimitMs, (asked) => runScript(asked, call))) as ReadReply
     const [alive, entries, soonMs, gone, cut, ...ids] = reply
@@ -190,8 +190,8 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     renewed(of, atMs) {
       if (of === session) renewedMs = Math.max(renewedMs, atMs)
     },
-    forget(of, names) {
-      if (of === session) for (const each of names) held.delete(each)
+    forget(receipts) {
+      for (const receipt of receipts) held.delete(receipt)
     },
     lookWithin(ms) {
       const dueMs = clock.monotonicMs() + ms

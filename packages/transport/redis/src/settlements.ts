@@ -1,6 +1,6 @@
 import type { Refusal, Settlement } from '@evt/core'
 import type { RedisArgument } from '@evt/redis'
-import { heldName, receiptOf } from './deliveries.ts'
+import { type Receipt, receiptOf } from './deliveries.ts'
 
 /** The settlements of one stream, as the settle script takes them. */
 export interface StreamSettlements {
@@ -9,9 +9,9 @@ export interface StreamSettlements {
   readonly acknowledged: string[]
   readonly others: RedisArgument[]
   /** What is no longer held once they are done. */
-  readonly settled: string[]
+  readonly settled: Receipt[]
   /** What may be handed out again before the answer is here. */
-  readonly released: string[]
+  readonly released: Receipt[]
 }
 
 /** Settlements of a session by stream. Those of another session have lost their lease. */
@@ -36,8 +36,8 @@ export function byStream(
     stream.batch.push(settlement)
     if (settlement.as === 'ack') stream.acknowledged.push(id)
     else stream.others.push(settlement.as, id, ...detailsOf(settlement))
-    if (settlement.as === 'release') stream.released.push(heldName(label, id))
-    else if (settlement.as !== 'started') stream.settled.push(heldName(label, id))
+    if (settlement.as === 'release') stream.released.push(receipt)
+    else if (settlement.as !== 'started') stream.settled.push(receipt)
   }
   return { streams: [...streams.values()], refusals }
 }
