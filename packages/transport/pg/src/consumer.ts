@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto'
+import { type Consumer, type ConsumerEvents, type ConsumeSpec, crashPoint } from '@evt/core'
+import { sqlState } from '@evt/pg'
+import type { Ask } from './database.ts'
+import { type ClaimedRow, toDelivery } from './deliveries.ts'
+import type { Groups } from './groups.ts'
+import type { Names } from './names.ts'
+import { receiptColumns, settlementColumns } from './settlements.ts'
+import type { KnownTopic } from './topics.ts'
+import type { Wakes } from './wakes.ts'
+
+interface ConsumerParts {
+  readonly ask: Ask
+  readonly names: Names
+  readonly groups: Groups
+  readonly wakes: Wakes
+  readonly topic: KnownTopic
+  readonly spec: ConsumeSpec
+  readonly events: ConsumerEvents
+  onGroup(group: number): void
+}
+
+/** What the claim function raises where its group has been removed. */
+const groupIsGone = 'EV001'
+
+/** Reads a topic as a group: claims in batches under leases, settles in batches fenced by them. */
+export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
+  const { ask, names, groups, wakes, topic, spec, events } = parts
+  const { claim, settle, extend } = names.quoted
+  const owner = randomUUID()
+  const ordered = spec.ordered === 'group'
+  const ephemeral = 'reader' in spec.as && spec.as.reader === 'ephemeral'
+  let group = await groups.join(topic, spec)
+  parts.onGroup(group.id)
+  // How many messages a parcel holds, as far as is known: a claim locks no more parcels than it needs.
+  let parcelSize = 1
+  let closed = false
+
+  const take = async (messages: number, bytes: number) => {
+    const maxParcels = ordered ? messages : Math.ceil(messages / parcelSize)
+    const sql = `select * from ${claim}($1, $2, $3, $4, $5, $6, $7)`
+    const values = [group.id, owner, ordered, maxParcels, messages, bytes, spec.leaseMs]
+    const rows = await ask<ClaimedRow>('Reading', sql, values)
+    const isEmpty = rows.length === 0 || rows[0]!.message === null
+    return { rows: isEmpty ? [] : rows, waitMs: rows[0]?.wait_ms ?? undefined, maxParcels }
+  }
+  const recreate = async () => {
+    group = await groups.join(topic, spec)
+    parts.onGroup(group.id)
+    events.cut(null, 'the group had been removed')
+    events.recreated(`group ${spec.consumer}`)
+  }
+  return {
+    async read(room, signal) {
+      const maxBytes = Math.min(room.bytes, Number.MAX_SAFE_INTEGER)
+      const maxMessages = Math.min(room.messages, 1_000)
+      while (!signal.aborted && !closed) {
+        let taken: Awaited<ReturnType<typeof take>>
+        try {
+          taken = await take(maxMessages, maxBytes)
+        } catch (error) {
+          if (sqlState(error) !== groupIsGone) throw error
+          await recreate()
+          continue
+        }
+        const { rows, maxParcels, waitMs } = taken
+        if (rows.length > 0) {
+          crashPoint('transport.claimed')
+          parcelSize = rows.length / rows[0]!.touched
+          // Fewer than that means that nothing was left, unless the bytes were what ended it.
+          if (rows.length >= Math.min(maxMessages, maxParcels)) wakes.wake(group.id)
+          return rows.map((row) => toDelivery(row, spec.leaseMs))
+        }
+        parcelSize = 1
+        if (group.pending) group = { id: group.id, pending: await groups.backfill(group.id) }
+        await wakes.wait(group.id, waitMs, signal)
+      }
+      return []
+    },
+    async settle(batch) {
+      if (batch.length === 0) return []
+      const sql = `select ${settle}($1, $2, $3, $4, $5, $6, $7, $8) as place`
+      const places = await ask<{ place: number }>('Settling', sql, [group.id, ...settlementColumns(batch)])
+      crashPoint('transport.settled')
+      for (const settlement of batch) {
+        if (settlement.as === 'release') wakes.wake(group.id)
+        else if (settlement.as === 'retry') wakes.wakeAfter(group.id, settlement.afterMs)
+      }
+      return places.map(({ place }) => ({ delivery: batch[place - 1]!.delivery, reason: 'the lease was lost' }))
+    },
+    async extend(held) {
+      if (held.length === 0) return []
+      const sql = `select ${extend}($1, $2, $3) as place`
+      const places = await ask<{ place: number }>('Renewing leases', sql, [...receiptColumns(held), spec.leaseMs])
+      return places.map(({ place }) => held[place - 1]!)
+    },
+    async close() {
+      if (closed) return
+      closed = true
+      if (ephemeral) await groups.leave(group.id)
+    },
+  }
+}
