@@ -1,7 +1,7 @@
 -- Adds messages, given as columns in publish order, and hands them to every group of their topic in the same statement: they
 -- become visible to a group exactly when they commit, so there is no cursor that could pass one that commits late.
 create function {schema}.{publish}(topics integer[], partitions integer[], keys text[], headers text[], payloads bytea[])
-returns void language plpgsql as $$
+returns void language plpgsql set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   -- The transaction gets its id before the snapshot that reads the groups: whoever does not see a new group is older than it.
@@ -20,7 +20,7 @@ begin
     order by given.place
     returning topic_id, partition, id
   ), numbered as (
-    select *, (row_number() over (partition by topic_id, partition order by id) - 1) / 128 as chunk from inserted
+    select *, (row_number() over (partition by topic_id, partition order by id) - 1) / 200 as chunk from inserted
   ), chunked as (
     select topic_id, partition, array_agg(id order by id) as ids from numbered group by topic_id, partition, chunk
   )

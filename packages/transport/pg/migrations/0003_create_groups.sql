@@ -26,7 +26,7 @@ begin
   select * into receiver from {schema}.{group} where id = given_group for update;
   if not found or not receiver.pending then return false; end if;
   with numbered as (
-    select partition, id, (row_number() over (partition by partition order by id) - 1) / 128 as chunk
+    select partition, id, (row_number() over (partition by partition order by id) - 1) / 200 as chunk
     from {schema}.{message}
     where topic_id = receiver.topic_id and epoch < receiver.ordinal
       and id > receiver.start_after and published_at >= receiver.start_at

@@ -2,8 +2,8 @@
 -- is nothing, one row without a message says in how many milliseconds there may be something; null: unknown.
 -- Ordered: a partition in which somebody else holds a live lease is passed over, and nothing in it is skipped.
 create function {schema}.{claim}(given_group integer, given_owner uuid, is_ordered boolean, max_parcels integer, max_messages integer, max_bytes bigint, lease_ms double precision)
-returns table (lease bigint, message bigint, partition integer, attempt integer, deliveries integer, suspect boolean, key text, headers text, payload bytea, touched integer, wait_ms double precision)
-language plpgsql as $$
+returns table (lease bigint, message bigint, partition integer, attempt integer, deliveries integer, suspect boolean, key text, headers text, payload bytea, touched integer, missing integer, wait_ms double precision)
+language plpgsql set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
   receiver {schema}.{group}%rowtype;
@@ -11,6 +11,10 @@ declare
   now_at timestamptz;
   picked bigint[];
   also bigint[];
+  whole {schema}.{parcel}%rowtype;
+  wanted bigint[];
+  lease_id bigint;
+  taken_count integer;
 begin
   select * into receiver from {schema}.{group} as found where found.id = given_group;
   if not found then
@@ -67,7 +71,7 @@ begin
   end if;
 
   if picked is null then
-    return query select null::bigint, null::bigint, null::integer, null::integer, null::integer, null::boolean, null::text, null::text, null::bytea, null::integer,
+    return query select null::bigint, null::bigint, null::integer, null::integer, null::integer, null::boolean, null::text, null::text, null::bytea, null::integer, null::integer,
       -- What is due and could not be had is locked, or its partition is taken: soon again.
       case when min(next.due_at) <= now_at then 20 else extract(epoch from min(next.due_at) - now_at)::double precision * 1000 end
       from generate_series(0, last_partition) as place (number)
@@ -79,40 +83,92 @@ begin
     return;
   end if;
 
+  -- Under load a claim takes from one parcel that nobody held yet. That needs none of the work below.
+  if cardinality(picked) = 1 then
+    select * into whole from {schema}.{parcel} as parcel where parcel.id = picked[1];
+    wanted := whole.ids[1:max_messages];
+    if whole.owner is null then
+      lease_id := nextval('{schema}.{parcel_id}');
+      return query
+        select lease_id, sized.id, whole.partition, whole.attempt, whole.deliveries + 1, false,
+          sized.key, sized.headers, sized.payload, 1, 0, null::double precision
+        from (
+          select message.*, sum(octet_length(message.payload)) over (order by message.id) as bytes
+          from {schema}.{message} as message where message.topic_id = receiver.topic_id and message.id = any (wanted)
+        ) as sized
+        where sized.bytes <= max_bytes or sized.bytes = octet_length(sized.payload)
+        order by sized.id;
+      get diagnostics taken_count = row_count;
+      if taken_count = cardinality(wanted) then
+        if taken_count = cardinality(whole.ids) then
+          update {schema}.{parcel} as parcel set id = lease_id, owner = given_owner, deliveries = whole.deliveries + 1,
+            due_at = now_at + lease_ms * interval '1 millisecond' where parcel.id = whole.id;
+          return;
+        end if;
+      else
+        -- The bytes ended it, or somebody removed messages.
+        select array_agg(message.id order by message.id) into wanted
+          from {schema}.{message} as message where message.topic_id = receiver.topic_id and message.id = any (wanted);
+        whole.ids := wanted || whole.ids[max_messages + 1:];
+      end if;
+      if taken_count > 0 then
+        insert into {schema}.{parcel} (id, group_id, partition, first, ids, due_at, owner, attempt, deliveries) values (lease_id, given_group,
+          whole.partition, whole.ids[1], whole.ids[1:taken_count], now_at + lease_ms * interval '1 millisecond', given_owner, whole.attempt, whole.deliveries + 1);
+      end if;
+      whole.ids := whole.ids[taken_count + 1:];
+      if cardinality(whole.ids) > 0 then
+        update {schema}.{parcel} as parcel set ids = whole.ids, first = whole.ids[1] where parcel.id = whole.id;
+      else
+        delete from {schema}.{parcel} as parcel where parcel.id = whole.id;
+      end if;
+      if taken_count > 0 then return; end if;
+      return query select null::bigint, null::bigint, null::integer, null::integer, null::integer, null::boolean, null::text, null::text,
+        null::bytea, 1, cardinality(wanted), 0::double precision;
+      return;
+    end if;
+  end if;
+
   return query
   with counted as (
     select parcel.*, sum(cardinality(parcel.ids)) over (order by parcel.first, parcel.id) - cardinality(parcel.ids) as before
     from {schema}.{parcel} as parcel where parcel.id = any (picked)
-  ), each as materialized (
+  ), named as materialized (
     select counted.id as parcel, counted.partition, counted.deliveries + 1 as deliveries, counted.owner is not null as suspect,
       counted.attempt + case when counted.owner is not null and named.id = any (counted.started) then 1 else 0 end as attempt,
-      message.id as message, message.key, message.headers, message.payload,
-      row_number() over (order by message.id) as place,
-      sum(octet_length(message.payload)) over (order by message.id) as bytes
-    from counted cross join lateral unnest(counted.ids) as named (id)
-    join {schema}.{message} as message on message.topic_id = receiver.topic_id and message.id = named.id
-    where counted.before < max_messages
-  ), taken as (
+      named.id as message, row_number() over (order by named.id) as place
+    from counted cross join lateral unnest(counted.ids) as named (id) where counted.before < max_messages
+  ), sized as materialized (
+    select named.*, message.key, message.headers, message.payload,
+      sum(octet_length(message.payload)) over (order by named.message) as bytes
+    from named join {schema}.{message} as message on message.topic_id = receiver.topic_id and message.id = named.message
+    where named.place <= max_messages
+  ), marked as (
+    select sized.*, (sized.partition, sized.attempt, sized.deliveries, sized.suspect)
+      is distinct from lag((sized.partition, sized.attempt, sized.deliveries, sized.suspect)) over (order by sized.partition, sized.message) as starts
+    from sized where sized.bytes <= max_bytes or sized.bytes = octet_length(sized.payload)
+  ), taken as materialized (
     -- Messages of one state that follow each other make one lease, so that leases of a partition never interleave.
-    select each.*, row_number() over (partition by each.partition order by each.message)
-        - row_number() over (partition by each.partition, each.attempt, each.deliveries, each.suspect order by each.message) as run,
-      (row_number() over (partition by each.partition, each.attempt, each.deliveries, each.suspect order by each.message) - 1) / 128 as chunk
-    from each where each.place = 1 or (each.place <= max_messages and each.bytes <= max_bytes)
+    select marked.*, count(*) filter (where marked.starts) over (order by marked.partition, marked.message) as run from marked
   ), leased as materialized (
     select nextval('{schema}.{parcel_id}') as id, grouped.* from (
-      select taken.partition, taken.attempt, taken.deliveries, taken.suspect, taken.run, taken.chunk,
+      select taken.run, min(taken.partition) as partition, min(taken.attempt) as attempt, min(taken.deliveries) as deliveries,
         array_agg(taken.message order by taken.message) as ids
-      from taken group by taken.partition, taken.attempt, taken.deliveries, taken.suspect, taken.run, taken.chunk
+      from taken group by taken.run
     ) as grouped
   ), added as (
     insert into {schema}.{parcel} (id, group_id, partition, first, ids, due_at, owner, attempt, deliveries)
     select leased.id, given_group, leased.partition, leased.ids[1], leased.ids,
       now_at + lease_ms * interval '1 millisecond', given_owner, leased.attempt, leased.deliveries
     from leased
-  ), split as (
-    select each.parcel, array_agg(each.message order by each.message) filter (where taken.message is null) as rest
-    from each left join taken on taken.message = each.message
-    group by each.parcel having count(taken.message) > 0
+  ), decided as (
+    -- What is named and does not exist any more is given to nobody and not kept.
+    select named.parcel, named.message, taken.message is null and (named.place > max_messages or sized.message is not null) as stays,
+      named.place <= max_messages and sized.message is null as missing
+    from named left join sized using (message) left join taken using (message)
+  ), split as materialized (
+    select decided.parcel, array_agg(decided.message order by decided.message) filter (where decided.stays) as rest,
+      count(*) filter (where decided.missing) as missing
+    from decided group by decided.parcel having not bool_and(decided.stays)
   ), kept as (
     update {schema}.{parcel} as parcel set ids = split.rest, first = split.rest[1]
     from split where parcel.id = split.parcel and split.rest is not null
@@ -120,8 +176,9 @@ begin
     delete from {schema}.{parcel} as parcel using split where parcel.id = split.parcel and split.rest is null
   )
   select leased.id, taken.message, taken.partition, taken.attempt, taken.deliveries, taken.suspect,
-    taken.key, taken.headers, taken.payload, (select count(*) from split)::integer, null::double precision
-  from taken join leased using (partition, attempt, deliveries, suspect, run, chunk)
+    taken.key, taken.headers, taken.payload, total.touched, total.missing, null::double precision
+  from (select count(*)::integer as touched, sum(split.missing)::integer as missing from split) as total
+  left join (taken join leased on leased.run = taken.run) on true
   order by taken.message;
 end
 $$;

@@ -1,7 +1,33 @@
+-- Acknowledges messages, given as columns; returns the places of those whose lease was lost.
+create function {schema}.{acknowledge}(leases bigint[], messages bigint[])
+returns setof integer language plpgsql set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+begin
+  return query
+  with held as materialized (
+    select parcel.id, parcel.ids from {schema}.{parcel} as parcel where parcel.id = any (leases) order by parcel.id for update
+  ), given as materialized (
+    select * from unnest(leases, messages) with ordinality as given (lease, message, place)
+  ), remaining as materialized (
+    select held.id, array_agg(named.id order by named.id) filter (where given.message is null) as ids, count(given.message) as acknowledged
+    from held cross join lateral unnest(held.ids) as named (id)
+    left join given on given.lease = held.id and given.message = named.id
+    group by held.id
+  ), kept as (
+    update {schema}.{parcel} as parcel set ids = remaining.ids
+    from remaining where parcel.id = remaining.id and remaining.ids is not null and remaining.acknowledged > 0
+  ), gone as (
+    delete from {schema}.{parcel} as parcel using remaining where parcel.id = remaining.id and remaining.ids is null
+  )
+  select given.place::integer from given
+  where (select sum(remaining.acknowledged) from remaining) is distinct from cardinality(messages)
+    and not exists (select from held where held.id = given.lease and given.message = any (held.ids));
+end
+$$;
 -- Settles messages, given as columns, in one change; returns the places of those whose lease was lost.
 -- What: ack, release, retry, started, deadLetter. Attempts count for release and retry, delays for retry.
 create function {schema}.{settle}(given_group integer, leases bigint[], messages bigint[], whats text[], attempts integer[], delays double precision[], reasons text[], histories text[])
-returns setof integer language plpgsql as $$
+returns setof integer language plpgsql set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   perform from {schema}.{parcel} as parcel where parcel.id = any (leases) order by parcel.id for update;
@@ -9,9 +35,10 @@ begin
   with given as (
     select * from unnest(leases, messages, whats, attempts, delays, reasons, histories) with ordinality
       as given (lease, message, what, attempt, delay, reason, history, place)
-  ), valid as (
-    select given.*, parcel.partition, parcel.deliveries
-    from given join {schema}.{parcel} as parcel on parcel.id = given.lease and given.message = any (parcel.ids)
+  ), held as materialized (
+    select parcel.* from {schema}.{parcel} as parcel where parcel.id = any (leases)
+  ), valid as materialized (
+    select given.*, held.partition, held.deliveries from given join held on held.id = given.lease and given.message = any (held.ids)
   ), decided as (
     select valid.lease, array_agg(valid.message) filter (where valid.what <> 'started') as settled,
       array_agg(valid.message) filter (where valid.what = 'started') as started
@@ -19,7 +46,7 @@ begin
   ), remaining as (
     select parcel.id, coalesce(parcel.started || decided.started, parcel.started, decided.started) as started,
       array(select named.id from unnest(parcel.ids) as named (id) where named.id <> all (coalesce(decided.settled, '{}'))) as ids
-    from decided join {schema}.{parcel} as parcel on parcel.id = decided.lease
+    from decided join held as parcel on parcel.id = decided.lease
   ), kept as (
     update {schema}.{parcel} as parcel set ids = remaining.ids, started = remaining.started
     from remaining where parcel.id = remaining.id and cardinality(remaining.ids) > 0
@@ -45,7 +72,7 @@ end
 $$;
 -- Renews leases; returns the places of the messages that are no longer held under theirs.
 create function {schema}.{extend}(leases bigint[], messages bigint[], lease_ms double precision)
-returns setof integer language plpgsql as $$
+returns setof integer language plpgsql set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   perform from {schema}.{parcel} as parcel where parcel.id = any (leases) order by parcel.id for update;

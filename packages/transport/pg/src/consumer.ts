@@ -20,13 +20,20 @@ interface ConsumerParts {
   onGroup(group: number): void
 }
 
+/** Where in a batch something stands, from 1. */
+interface Place {
+  readonly place: number
+}
+
 /** What the claim function raises where its group has been removed. */
 const groupIsGone = 'EV001'
+/** A lease is one row, which must stay small enough to be changed cheaply. */
+const maxClaim = 200
 
 /** Reads a topic as a group: claims in batches under leases, settles in batches fenced by them. */
 export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
   const { ask, names, groups, wakes, topic, spec, events } = parts
-  const { claim, settle, extend } = names.quoted
+  const { claim, acknowledge, settle, extend } = names.quoted
   const owner = randomUUID()
   const ordered = spec.ordered === 'group'
   const ephemeral = 'reader' in spec.as && spec.as.reader === 'ephemeral'
@@ -41,8 +48,8 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
     const sql = `select * from ${claim}($1, $2, $3, $4, $5, $6, $7)`
     const values = [group.id, owner, ordered, maxParcels, messages, bytes, spec.leaseMs]
     const rows = await ask<ClaimedRow>('Reading', sql, values)
-    const isEmpty = rows.length === 0 || rows[0]!.message === null
-    return { rows: isEmpty ? [] : rows, waitMs: rows[0]?.wait_ms ?? undefined, maxParcels }
+    const [{ message, missing, wait_ms }] = rows as readonly [ClaimedRow]
+    return { rows: message === null ? [] : rows, missing: missing ?? 0, waitMs: wait_ms ?? undefined, maxParcels }
   }
   const recreate = async () => {
     group = await groups.join(topic, spec)
@@ -53,7 +60,7 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
   return {
     async read(room, signal) {
       const maxBytes = Math.min(room.bytes, Number.MAX_SAFE_INTEGER)
-      const maxMessages = Math.min(room.messages, 1_000)
+      const maxMessages = Math.min(room.messages, maxClaim)
       while (!signal.aborted && !closed) {
         let taken: Awaited<ReturnType<typeof take>>
         try {
@@ -63,7 +70,8 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
           await recreate()
           continue
         }
-        const { rows, maxParcels, waitMs } = taken
+        const { rows, missing, maxParcels, waitMs } = taken
+        if (missing > 0) events.cut(missing, 'somebody removed messages from the table')
         if (rows.length > 0) {
           crashPoint('transport.claimed')
           parcelSize = rows.length / rows[0]!.touched
@@ -79,8 +87,12 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
     },
     async settle(batch) {
       if (batch.length === 0) return []
-      const sql = `select ${settle}($1, $2, $3, $4, $5, $6, $7, $8) as place`
-      const places = await ask<{ place: number }>('Settling', sql, [group.id, ...settlementColumns(batch)])
+      const places = batch.every(({ as }) => as === 'ack')
+        ? await ask<Place>('Settling', `select ${acknowledge}($1, $2) as place`, receiptColumns(batch))
+        : await ask<Place>('Settling', `select ${settle}($1, $2, $3, $4, $5, $6, $7, $8) as place`, [
+            group.id,
+            ...settlementColumns(batch),
+          ])
       crashPoint('transport.settled')
       for (const settlement of batch) {
         if (settlement.as === 'release') wakes.wake(group.id)
@@ -91,7 +103,10 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
     async extend(held) {
       if (held.length === 0) return []
       const sql = `select ${extend}($1, $2, $3) as place`
-      const places = await ask<{ place: number }>('Renewing leases', sql, [...receiptColumns(held), spec.leaseMs])
+      const places = await ask<Place>('Renewing leases', sql, [
+        ...receiptColumns(held.map((delivery) => ({ delivery }))),
+        spec.leaseMs,
+      ])
       return places.map(({ place }) => held[place - 1]!)
     },
     async close() {

@@ -12,7 +12,10 @@ export interface ClaimedRow {
   readonly key: string | null
   readonly headers: string
   readonly payload: Uint8Array
+  /** Parcels that the claim took from. */
   readonly touched: number
+  /** Messages that a parcel named and that do not exist. */
+  readonly missing: number | null
   readonly wait_ms: number | null
 }
 

@@ -13,6 +13,7 @@ const words = [
   'backfill',
   'leave',
   'claim',
+  'acknowledge',
   'settle',
   'extend',
   'trim',

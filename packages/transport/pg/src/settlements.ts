@@ -7,13 +7,11 @@ export interface Receipt {
   readonly message: string
 }
 
-export function receiptOf(delivery: TransportDelivery): Receipt {
-  return delivery.receipt as Receipt
-}
-
 /** The columns of leases and messages. */
-export function receiptColumns(deliveries: readonly TransportDelivery[]): [leases: string, messages: string] {
-  const receipts = deliveries.map(receiptOf)
+export function receiptColumns(
+  batch: readonly { readonly delivery: TransportDelivery }[],
+): [leases: string, messages: string] {
+  const receipts = batch.map(({ delivery }) => delivery.receipt as Receipt)
   return [
     `{${receipts.map((receipt) => receipt.lease).join(',')}}`,
     `{${receipts.map((receipt) => receipt.message).join(',')}}`,
@@ -27,7 +25,7 @@ export function settlementColumns(batch: readonly Settlement[]): readonly string
   const text = (value: (settlement: Settlement & { as: 'deadLetter' }) => string) =>
     arrayLiteral(batch.map((settlement) => (settlement.as === 'deadLetter' ? value(settlement) : null)))
   return [
-    ...receiptColumns(batch.map((settlement) => settlement.delivery)),
+    ...receiptColumns(batch),
     column((settlement) => settlement.as),
     column((settlement) => ('attempt' in settlement ? settlement.attempt : null)),
     column((settlement) => (settlement.as === 'retry' ? settlement.afterMs : null)),
