@@ -13,6 +13,7 @@ declare
   also bigint[];
   whole {schema}.{parcel}%rowtype;
   wanted bigint[];
+  wanted_count integer;
   lease_id bigint;
   taken_count integer;
 begin
@@ -87,19 +88,20 @@ begin
   if cardinality(picked) = 1 then
     select * into whole from {schema}.{parcel} as parcel where parcel.id = picked[1];
     wanted := whole.ids[1:max_messages];
+    wanted_count := cardinality(wanted);
     if whole.owner is null then
       lease_id := nextval('{schema}.{parcel_id}');
       return query
         select lease_id, sized.id, whole.partition, whole.attempt, whole.deliveries + 1, false,
-          sized.key, sized.headers, sized.payload, 1, 0, null::double precision
+          sized.key, sized.headers, sized.payload, 1, wanted_count - sized.found::integer, null::double precision
         from (
-          select message.*, sum(octet_length(message.payload)) over (order by message.id) as bytes
+          select message.*, sum(octet_length(message.payload)) over (order by message.id) as bytes, count(*) over () as found
           from {schema}.{message} as message where message.topic_id = receiver.topic_id and message.id = any (wanted)
         ) as sized
         where sized.bytes <= max_bytes or sized.bytes = octet_length(sized.payload)
         order by sized.id;
       get diagnostics taken_count = row_count;
-      if taken_count = cardinality(wanted) then
+      if taken_count = wanted_count then
         if taken_count = cardinality(whole.ids) then
           update {schema}.{parcel} as parcel set id = lease_id, owner = given_owner, deliveries = whole.deliveries + 1,
             due_at = now_at + lease_ms * interval '1 millisecond' where parcel.id = whole.id;
@@ -123,7 +125,7 @@ begin
       end if;
       if taken_count > 0 then return; end if;
       return query select null::bigint, null::bigint, null::integer, null::integer, null::integer, null::boolean, null::text, null::text,
-        null::bytea, 1, cardinality(wanted), 0::double precision;
+        null::bytea, 1, wanted_count, 0::double precision;
       return;
     end if;
   end if;

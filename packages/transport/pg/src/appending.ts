@@ -24,7 +24,11 @@ export function createAppending(parts: AppendingParts): Appending {
   const buffers = new WeakMap<PgTransaction, StoredMessage[]>()
   let target: RelayTarget | undefined
 
-  const checkRoute = (transport: string) => {
+  const check = ({ id, transport, payload }: StoredMessage) => {
+    if (payload.byteLength > supports.maxMessageBytes) {
+      const text = `The message has ${payload.byteLength} bytes, at most ${supports.maxMessageBytes} are accepted`
+      throw evtError('EVT_PUBLISH_REFUSED', text, { id, transport })
+    }
     const isOurs = target === undefined ? transport === 'pg' : target.supports(transport) === supports
     if (isOurs) return
     const text = `The PostgreSQL transport has no relay: in its transactions it cannot publish over "${transport}"`
@@ -53,7 +57,7 @@ export function createAppending(parts: AppendingParts): Appending {
       target = given
     },
     async append(given, messages) {
-      for (const { transport } of messages) checkRoute(transport)
+      for (const message of messages) check(message)
       const transaction = await transactions.resolve(given)
       const buffered = buffers.get(transaction)
       if (buffered !== undefined) {

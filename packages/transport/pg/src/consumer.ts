@@ -6,18 +6,17 @@ import { type ClaimedRow, toDelivery } from './deliveries.ts'
 import type { Groups } from './groups.ts'
 import type { Names } from './names.ts'
 import { receiptColumns, settlementColumns } from './settlements.ts'
-import type { KnownTopic } from './topics.ts'
+import type { Topics } from './topics.ts'
 import type { Wakes } from './wakes.ts'
 
 interface ConsumerParts {
   readonly ask: Ask
   readonly names: Names
+  readonly topics: Topics
   readonly groups: Groups
   readonly wakes: Wakes
-  readonly topic: KnownTopic
   readonly spec: ConsumeSpec
   readonly events: ConsumerEvents
-  onGroup(group: number): void
 }
 
 /** Where in a batch something stands, from 1. */
@@ -32,13 +31,18 @@ const maxClaim = 200
 
 /** Reads a topic as a group: claims in batches under leases, settles in batches fenced by them. */
 export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
-  const { ask, names, groups, wakes, topic, spec, events } = parts
+  const { ask, names, topics, groups, wakes, spec, events } = parts
   const { claim, acknowledge, settle, extend } = names.quoted
   const owner = randomUUID()
   const ordered = spec.ordered === 'group'
   const ephemeral = 'reader' in spec.as && spec.as.reader === 'ephemeral'
-  let group = await groups.join(topic, spec)
-  parts.onGroup(group.id)
+  const join = async () => {
+    const topic = await topics.declare({ name: spec.topic, partitions: undefined })
+    const joined = { topic: topic.id, ...(await groups.join(topic, spec)) }
+    wakes.enter(joined.topic, joined.id)
+    return joined
+  }
+  let group = await join()
   // How many messages a parcel holds, as far as is known: a claim locks no more parcels than it needs.
   let parcelSize = 1
   let closed = false
@@ -52,8 +56,9 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
     return { rows: message === null ? [] : rows, missing: missing ?? 0, waitMs: wait_ms ?? undefined, maxParcels }
   }
   const recreate = async () => {
-    group = await groups.join(topic, spec)
-    parts.onGroup(group.id)
+    wakes.leave(group.topic, group.id)
+    topics.forget([spec.topic])
+    group = await join()
     events.cut(null, 'the group had been removed')
     events.recreated(`group ${spec.consumer}`)
   }
@@ -80,7 +85,7 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
           return rows.map((row) => toDelivery(row, spec.leaseMs))
         }
         parcelSize = 1
-        if (group.pending) group = { id: group.id, pending: await groups.backfill(group.id) }
+        if (group.pending) group = { ...group, pending: await groups.backfill(group.id) }
         await wakes.wait(group.id, waitMs, signal)
       }
       return []
@@ -112,6 +117,7 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
     async close() {
       if (closed) return
       closed = true
+      wakes.leave(group.topic, group.id)
       if (ephemeral) await groups.leave(group.id)
     },
   }

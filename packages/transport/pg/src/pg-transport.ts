@@ -31,8 +31,6 @@ export function pgTransport(options: PgTransportOptions): PgTransport {
   const groups = createGroups(ask, names)
   const transactions = pgTransactions({ pool })
   const pgwake = listen === undefined ? undefined : pgWake({ pool: listen, channel: names.channel, clock, logger })
-  /** The groups that this process reads, by topic. */
-  const readers = new Map<number, Set<number>>()
   const wakes = createWakes({
     clock,
     pollMs,
@@ -56,7 +54,7 @@ export function pgTransport(options: PgTransportOptions): PgTransport {
     },
   })
   const onPublished = (published: Iterable<KnownTopic>) => {
-    for (const { id } of published) for (const group of readers.get(id) ?? []) wakes.wake(group)
+    for (const { id } of published) wakes.published(id)
     pgwake?.notify()
   }
   const appending = createAppending({ transactions, names, topics, supports, onPublished })
@@ -94,22 +92,7 @@ export function pgTransport(options: PgTransportOptions): PgTransport {
       return { name, partitions }
     },
     publish: (batch) => publishBatch({ ask, names, topics, maxMessageBytes, onPublished }, batch),
-    async consume(spec, events) {
-      const topic = await topics.declare({ name: spec.topic, partitions: undefined })
-      return pgConsumer({
-        ask,
-        names,
-        groups,
-        wakes,
-        topic,
-        spec,
-        events,
-        onGroup(group) {
-          const known = readers.get(topic.id) ?? new Set()
-          readers.set(topic.id, known.add(group))
-        },
-      })
-    },
+    consume: (spec, events) => pgConsumer({ ask, names, topics, groups, wakes, spec, events }),
     async inspect(name) {
       const topic = await topics.find(name)
       return topic === undefined ? [] : inspect(ask, names, topic)

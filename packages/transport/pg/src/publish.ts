@@ -69,6 +69,7 @@ async function write(parts: PublishParts, messages: readonly Outgoing[]): Promis
   try {
     await writeMessages(ask, names, resolved, messages)
   } catch (error) {
+    topics.forget(resolved.keys())
     return { outcome: outcomeOf(error), error }
   }
   crashPoint('transport.published')

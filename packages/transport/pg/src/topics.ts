@@ -14,6 +14,8 @@ export interface Topics {
   declare(topic: Topic): Promise<KnownTopic>
   /** Topics by name, made where they are missing. What a transaction made is remembered only once it is committed. */
   resolve(ask: Ask, names: Iterable<string>): Promise<ReadonlyMap<string, KnownTopic>>
+  /** Asks again at the next use: somebody may have emptied the tables. */
+  forget(names: Iterable<string>): void
   /** A topic that exists, or undefined. */
   find(name: string): Promise<KnownTopic | undefined>
 }
@@ -68,6 +70,9 @@ export function createTopics(pool: Ask, names: Names): Topics {
         else found.set(name, toTopic(await create(ask, name, undefined)))
       }
       return found
+    },
+    forget(given) {
+      for (const name of given) known.delete(name)
     },
     async find(name) {
       const cached = known.get(name)
