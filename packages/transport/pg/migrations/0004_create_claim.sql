@@ -1,8 +1,9 @@
--- Leases messages of a group to an owner: at most so many messages and bytes, at least one, in order of their ids. Where there
--- is nothing, one row without a message says in how many milliseconds there may be something; null: unknown.
+-- Leases messages of a group to an owner: at most so many messages and bytes, at least one, in order of their ids. One row for
+-- each lease: ids and sizes joined by commas, keys and headers as JSON arrays, payloads one behind the other; null keys: none has
+-- one. Where there is nothing, one row without messages says in how many milliseconds there may be something; null: unknown.
 -- Ordered: a partition in which somebody else holds a live lease is passed over, and nothing in it is skipped.
 create function {schema}.{claim}(given_group integer, given_owner uuid, is_ordered boolean, max_parcels integer, max_messages integer, max_bytes bigint, lease_ms double precision)
-returns table (lease bigint, message bigint, partition integer, attempt integer, deliveries integer, suspect boolean, key text, headers text, payload bytea, touched integer, missing integer, wait_ms double precision)
+returns table (lease bigint, partition integer, attempt integer, deliveries integer, suspect boolean, messages text, keys text, headers text, sizes text, payload bytea, touched integer, missing integer, wait_ms double precision)
 language plpgsql set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
@@ -14,7 +15,6 @@ declare
   whole {schema}.{parcel}%rowtype;
   wanted bigint[];
   wanted_count integer;
-  lease_id bigint;
   taken_count integer;
 begin
   select * into receiver from {schema}.{group} as found where found.id = given_group;
@@ -22,6 +22,8 @@ begin
     raise exception 'the group is gone' using errcode = 'EV001';
   end if;
   select coalesce(topic.partitions, 1) - 1 into last_partition from {schema}.{topic} as topic where topic.id = receiver.topic_id;
+  -- A claim that a crash of the server forgets was a lease that ended early: no need to wait for the disk.
+  perform set_config('synchronous_commit', 'off', true);
   if receiver.ephemeral and receiver.seen_at < clock_timestamp() - interval '15 seconds' then
     update {schema}.{group} as seen set seen_at = clock_timestamp() where seen.id = given_group;
   end if;
@@ -72,15 +74,15 @@ begin
   end if;
 
   if picked is null then
-    return query select null::bigint, null::bigint, null::integer, null::integer, null::integer, null::boolean, null::text, null::text, null::bytea, null::integer, null::integer,
-      -- What is due and could not be had is locked, or its partition is taken: soon again.
-      case when min(next.due_at) <= now_at then 20 else extract(epoch from min(next.due_at) - now_at)::double precision * 1000 end
+    -- What is due and could not be had is locked, or its partition is taken: soon again.
+    select case when min(next.due_at) <= now_at then 20 else extract(epoch from min(next.due_at) - now_at) * 1000 end into wait_ms
       from generate_series(0, last_partition) as place (number)
       cross join lateral (
         select parcel.due_at from {schema}.{parcel} as parcel
         where parcel.group_id = given_group and parcel.partition = place.number
         order by parcel.due_at limit 1
       ) as next;
+    return next;
     return;
   end if;
 
@@ -90,20 +92,27 @@ begin
     wanted := whole.ids[1:max_messages];
     wanted_count := cardinality(wanted);
     if whole.owner is null then
-      lease_id := nextval('{schema}.{parcel_id}');
-      return query
-        select lease_id, sized.id, whole.partition, whole.attempt, whole.deliveries + 1, false,
-          sized.key, sized.headers, sized.payload, 1, wanted_count - sized.found::integer, null::double precision
+      select count(*)::integer, string_agg(sized.id::text, ','), case when count(sized.key) > 0 then json_agg(sized.key)::text end,
+          '[' || string_agg(sized.headers, ',') || ']', string_agg(octet_length(sized.payload)::text, ','),
+          string_agg(sized.payload, ''::bytea), wanted_count - coalesce(max(sized.found), 0)::integer
+        into taken_count, messages, keys, headers, sizes, payload, missing
         from (
           select message.*, sum(octet_length(message.payload)) over (order by message.id) as bytes, count(*) over () as found
           from {schema}.{message} as message where message.topic_id = receiver.topic_id and message.id = any (wanted)
         ) as sized
-        where sized.bytes <= max_bytes or sized.bytes = octet_length(sized.payload)
-        order by sized.id;
-      get diagnostics taken_count = row_count;
+        where sized.bytes <= max_bytes or sized.bytes = octet_length(sized.payload);
+      if taken_count > 0 then
+        lease := nextval('{schema}.{parcel_id}');
+        partition := whole.partition;
+        attempt := whole.attempt;
+        deliveries := whole.deliveries + 1;
+        suspect := false;
+      end if;
+      touched := 1;
+      return next;
       if taken_count = wanted_count then
         if taken_count = cardinality(whole.ids) then
-          update {schema}.{parcel} as parcel set id = lease_id, owner = given_owner, deliveries = whole.deliveries + 1,
+          update {schema}.{parcel} as parcel set id = lease, owner = given_owner, deliveries = whole.deliveries + 1,
             due_at = now_at + lease_ms * interval '1 millisecond' where parcel.id = whole.id;
           return;
         end if;
@@ -114,7 +123,7 @@ begin
         whole.ids := wanted || whole.ids[max_messages + 1:];
       end if;
       if taken_count > 0 then
-        insert into {schema}.{parcel} (id, group_id, partition, first, ids, due_at, owner, attempt, deliveries) values (lease_id, given_group,
+        insert into {schema}.{parcel} (id, group_id, partition, first, ids, due_at, owner, attempt, deliveries) values (lease, given_group,
           whole.partition, whole.ids[1], whole.ids[1:taken_count], now_at + lease_ms * interval '1 millisecond', given_owner, whole.attempt, whole.deliveries + 1);
       end if;
       whole.ids := whole.ids[taken_count + 1:];
@@ -123,9 +132,6 @@ begin
       else
         delete from {schema}.{parcel} as parcel where parcel.id = whole.id;
       end if;
-      if taken_count > 0 then return; end if;
-      return query select null::bigint, null::bigint, null::integer, null::integer, null::integer, null::boolean, null::text, null::text,
-        null::bytea, 1, wanted_count, 0::double precision;
       return;
     end if;
   end if;
@@ -153,8 +159,11 @@ begin
     select marked.*, count(*) filter (where marked.starts) over (order by marked.partition, marked.message) as run from marked
   ), leased as materialized (
     select nextval('{schema}.{parcel_id}') as id, grouped.* from (
-      select taken.run, min(taken.partition) as partition, min(taken.attempt) as attempt, min(taken.deliveries) as deliveries,
-        array_agg(taken.message order by taken.message) as ids
+      select min(taken.partition) as partition, min(taken.attempt) as attempt, min(taken.deliveries) as deliveries, bool_or(taken.suspect) as suspect,
+        array_agg(taken.message order by taken.message) as ids, json_agg(taken.key order by taken.message)::text as keys,
+        '[' || string_agg(taken.headers, ',' order by taken.message) || ']' as headers,
+        string_agg(octet_length(taken.payload)::text, ',' order by taken.message) as sizes,
+        string_agg(taken.payload, ''::bytea order by taken.message) as payload
       from taken group by taken.run
     ) as grouped
   ), added as (
@@ -177,10 +186,10 @@ begin
   ), gone as (
     delete from {schema}.{parcel} as parcel using split where parcel.id = split.parcel and split.rest is null
   )
-  select leased.id, taken.message, taken.partition, taken.attempt, taken.deliveries, taken.suspect,
-    taken.key, taken.headers, taken.payload, total.touched, total.missing, null::double precision
+  select leased.id, leased.partition, leased.attempt, leased.deliveries, leased.suspect, array_to_string(leased.ids, ','),
+    leased.keys, leased.headers, leased.sizes, leased.payload, total.touched, total.missing, null::double precision
   from (select count(*)::integer as touched, sum(split.missing)::integer as missing from split) as total
-  left join (taken join leased on leased.run = taken.run) on true
-  order by taken.message;
+  left join leased on true
+  order by leased.ids[1];
 end
 $$;

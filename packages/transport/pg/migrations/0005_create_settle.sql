@@ -1,11 +1,12 @@
+-- A lease and its owner fence: ids of leases alone could come again after a crash of the server.
 -- Acknowledges messages, given as columns; returns the places of those whose lease was lost.
-create function {schema}.{acknowledge}(leases bigint[], messages bigint[])
+create function {schema}.{acknowledge}(given_owner uuid, leases bigint[], messages bigint[])
 returns setof integer language plpgsql set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
   return query
   with held as materialized (
-    select parcel.id, parcel.ids from {schema}.{parcel} as parcel where parcel.id = any (leases) order by parcel.id for update
+    select parcel.id, parcel.ids from {schema}.{parcel} as parcel where parcel.id = any (leases) and parcel.owner = given_owner order by parcel.id for update
   ), given as materialized (
     select * from unnest(leases, messages) with ordinality as given (lease, message, place)
   ), remaining as materialized (
@@ -26,17 +27,17 @@ end
 $$;
 -- Settles messages, given as columns, in one change; returns the places of those whose lease was lost.
 -- What: ack, release, retry, started, deadLetter. Attempts count for release and retry, delays for retry.
-create function {schema}.{settle}(given_group integer, leases bigint[], messages bigint[], whats text[], attempts integer[], delays double precision[], reasons text[], histories text[])
+create function {schema}.{settle}(given_group integer, given_owner uuid, leases bigint[], messages bigint[], whats text[], attempts integer[], delays double precision[], reasons text[], histories text[])
 returns setof integer language plpgsql set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
-  perform from {schema}.{parcel} as parcel where parcel.id = any (leases) order by parcel.id for update;
+  perform from {schema}.{parcel} as parcel where parcel.id = any (leases) and parcel.owner = given_owner order by parcel.id for update;
   return query
   with given as (
     select * from unnest(leases, messages, whats, attempts, delays, reasons, histories) with ordinality
       as given (lease, message, what, attempt, delay, reason, history, place)
   ), held as materialized (
-    select parcel.* from {schema}.{parcel} as parcel where parcel.id = any (leases)
+    select parcel.* from {schema}.{parcel} as parcel where parcel.id = any (leases) and parcel.owner = given_owner
   ), valid as materialized (
     select given.*, held.partition, held.deliveries from given join held on held.id = given.lease and given.message = any (held.ids)
   ), decided as (
@@ -71,13 +72,15 @@ begin
 end
 $$;
 -- Renews leases; returns the places of the messages that are no longer held under theirs.
-create function {schema}.{extend}(leases bigint[], messages bigint[], lease_ms double precision)
+create function {schema}.{extend}(given_owner uuid, leases bigint[], messages bigint[], lease_ms double precision)
 returns setof integer language plpgsql set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
-  perform from {schema}.{parcel} as parcel where parcel.id = any (leases) order by parcel.id for update;
-  update {schema}.{parcel} as parcel set due_at = clock_timestamp() + lease_ms * interval '1 millisecond' where parcel.id = any (leases);
+  perform set_config('synchronous_commit', 'off', true);
+  perform from {schema}.{parcel} as parcel where parcel.id = any (leases) and parcel.owner = given_owner order by parcel.id for update;
+  update {schema}.{parcel} as parcel set due_at = clock_timestamp() + lease_ms * interval '1 millisecond'
+    where parcel.id = any (leases) and parcel.owner = given_owner;
   return query select given.place::integer from unnest(leases, messages) with ordinality as given (lease, message, place)
-    where not exists (select from {schema}.{parcel} as parcel where parcel.id = given.lease and given.message = any (parcel.ids));
+    where not exists (select from {schema}.{parcel} as parcel where parcel.id = given.lease and parcel.owner = given_owner and given.message = any (parcel.ids));
 end
 $$;

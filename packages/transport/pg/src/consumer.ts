@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Consumer, type ConsumerEvents, type ConsumeSpec, crashPoint } from '@evt/core'
 import { sqlState } from '@evt/pg'
 import type { Ask } from './database.ts'
-import { type ClaimedRow, toDelivery } from './deliveries.ts'
+import { type ClaimedRow, toDeliveries } from './deliveries.ts'
 import type { Groups } from './groups.ts'
 import type { Names } from './names.ts'
 import { receiptColumns, settlementColumns } from './settlements.ts'
@@ -52,8 +52,10 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
     const sql = `select * from ${claim}($1, $2, $3, $4, $5, $6, $7)`
     const values = [group.id, owner, ordered, maxParcels, messages, bytes, spec.leaseMs]
     const rows = await ask<ClaimedRow>('Reading', sql, values)
-    const [{ message, missing, wait_ms }] = rows as readonly [ClaimedRow]
-    return { rows: message === null ? [] : rows, missing: missing ?? 0, waitMs: wait_ms ?? undefined, maxParcels }
+    const [first] = rows as readonly [ClaimedRow]
+    const deliveries = first.messages === null ? [] : rows.flatMap((row) => toDeliveries(row, spec.leaseMs))
+    const { missing, touched, wait_ms } = first
+    return { deliveries, missing: missing ?? 0, touched, waitMs: wait_ms ?? undefined, maxParcels }
   }
   const recreate = async () => {
     wakes.leave(group.topic, group.id)
@@ -75,14 +77,14 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
           await recreate()
           continue
         }
-        const { rows, missing, maxParcels, waitMs } = taken
+        const { deliveries, missing, touched, maxParcels, waitMs } = taken
         if (missing > 0) events.cut(missing, 'somebody removed messages from the table')
-        if (rows.length > 0) {
+        if (deliveries.length > 0) {
           crashPoint('transport.claimed')
-          parcelSize = rows.length / rows[0]!.touched
+          parcelSize = deliveries.length / touched
           // Fewer than that means that nothing was left, unless the bytes were what ended it.
-          if (rows.length >= Math.min(maxMessages, maxParcels)) wakes.wake(group.id)
-          return rows.map((row) => toDelivery(row, spec.leaseMs))
+          if (deliveries.length >= Math.min(maxMessages, maxParcels)) wakes.wake(group.id)
+          return deliveries
         }
         parcelSize = 1
         if (group.pending) group = { ...group, pending: await groups.backfill(group.id) }
@@ -93,9 +95,10 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
     async settle(batch) {
       if (batch.length === 0) return []
       const places = batch.every(({ as }) => as === 'ack')
-        ? await ask<Place>('Settling', `select ${acknowledge}($1, $2) as place`, receiptColumns(batch))
-        : await ask<Place>('Settling', `select ${settle}($1, $2, $3, $4, $5, $6, $7, $8) as place`, [
+        ? await ask<Place>('Settling', `select ${acknowledge}($1, $2, $3) as place`, [owner, ...receiptColumns(batch)])
+        : await ask<Place>('Settling', `select ${settle}($1, $2, $3, $4, $5, $6, $7, $8, $9) as place`, [
             group.id,
+            owner,
             ...settlementColumns(batch),
           ])
       crashPoint('transport.settled')
@@ -107,8 +110,9 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
     },
     async extend(held) {
       if (held.length === 0) return []
-      const sql = `select ${extend}($1, $2, $3) as place`
+      const sql = `select ${extend}($1, $2, $3, $4) as place`
       const places = await ask<Place>('Renewing leases', sql, [
+        owner,
         ...receiptColumns(held.map((delivery) => ({ delivery }))),
         spec.leaseMs,
       ])

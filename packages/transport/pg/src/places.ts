@@ -8,7 +8,7 @@ import {
 } from '@evt/core'
 import { decodeText } from '@evt/pg'
 import type { Ask } from './database.ts'
-import { readHeaders } from './deliveries.ts'
+import { withoutPrototype } from './deliveries.ts'
 import type { Names } from './names.ts'
 import type { KnownTopic } from './topics.ts'
 
@@ -100,7 +100,7 @@ export async function readDeadLetters(
     id,
     consumer: decodeText(consumer),
     position,
-    headers: readHeaders(headers),
+    headers: withoutPrototype(JSON.parse(headers)),
     payload,
     key: key === null ? undefined : decodeText(key),
     reason: decodeText(reason),
