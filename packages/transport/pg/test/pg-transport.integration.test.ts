@@ -1,28 +1,49 @@
 import type { Transport } from '@evt/core'
-import { transportCases } from '@evt/core/conformance'
-import { type FreshDatabase, freshDatabase } from '@evt/servers'
-import { type PgTransport, pgTransport } from '../src/index.ts'
+import { type TransportFactory, transportCases } from '@evt/core/conformance'
+import { type FreshDatabase, freshDatabase, postgres, type RunningServer } from '@evt/servers'
+import pg from 'pg'
+import { pgTransport } from '../src/index.ts'
 
-const databases = new Map<Transport, FreshDatabase>()
+const places = new Map<Transport, Pick<FreshDatabase, 'pool' | 'drop'>>()
+const factoryOver = (place: () => Promise<Pick<FreshDatabase, 'pool' | 'drop'>>): TransportFactory => ({
+  async create() {
+    const database = await place()
+    const transport = pgTransport({ pool: database.pool, listen: database.pool })
+    await transport.migrate()
+    places.set(transport, database)
+    return transport
+  },
+  async join(transport) {
+    const { pool } = places.get(transport)!
+    return pgTransport({ pool, listen: pool })
+  },
+  async dispose(transport) {
+    await transport.close()
+    await places.get(transport)!.drop()
+    places.delete(transport)
+  },
+})
 
-describe('the PostgreSQL transport', () => {
-  const cases = transportCases({
-    async create() {
-      const database = await freshDatabase()
-      const transport: PgTransport = pgTransport({ pool: database.pool, listen: database.pool })
-      await transport.migrate()
-      databases.set(transport, database)
-      return transport
-    },
-    async join(transport) {
-      const { pool } = databases.get(transport)!
-      return pgTransport({ pool, listen: pool })
-    },
-    async dispose(transport) {
-      await transport.close()
-      await databases.get(transport)!.drop()
-      databases.delete(transport)
-    },
+postgres.describe('the PostgreSQL transport', () => {
+  for (const { name, run } of transportCases(factoryOver(freshDatabase))) test(name, run, 60_000)
+})
+
+postgres.describe('the PostgreSQL transport over a server of its own', () => {
+  let server: RunningServer
+  beforeAll(async () => {
+    server = await postgres.start()
+  }, 60_000)
+  afterAll(() => server.stop())
+  const factory = factoryOver(async () => {
+    const pool = new pg.Pool({ connectionString: server.url, max: 20 })
+    pool.on('error', () => undefined)
+    return { pool, drop: () => pool.end() }
   })
-  for (const { name, run } of cases) test(name, run, 60_000)
+  const shared = new Set(transportCases(factory).map(({ name }) => name))
+  for (const kill of [false, true]) {
+    const cases = transportCases({ ...factory, restart: () => server.restart({ kill }) })
+    for (const { name, run } of cases) {
+      if (!shared.has(name)) test(`${name}, ${kill ? 'killed' : 'gracefully'}`, run, 120_000)
+    }
+  }
 })

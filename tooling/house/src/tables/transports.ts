@@ -1,4 +1,5 @@
 import { memoryTransport, type Transport } from '@evt/core'
+import { pgTransport } from '@evt/transport-pg'
 
 /**
  * One transport of every kind, by the leaf of its path, made without connecting: only `supports` is read. A package
@@ -6,4 +7,5 @@ import { memoryTransport, type Transport } from '@evt/core'
  */
 export const transports: Readonly<Record<string, () => Transport>> = {
   memory: () => memoryTransport(),
+  pg: () => pgTransport({ pool: { connect: () => Promise.reject(new Error('only supports is read')) } }),
 }
