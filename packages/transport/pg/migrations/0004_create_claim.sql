@@ -1,10 +1,11 @@
+-- Planned once per session and always by index: planning would cost more than running, and the tables may be empty when it happens.
 -- Leases messages of a group to an owner: at most so many messages and bytes, at least one, in order of their ids. One row for
 -- each lease: ids and sizes joined by commas, keys and headers as JSON arrays, payloads one behind the other; null keys: none has
 -- one. Where there is nothing, one row without messages says in how many milliseconds there may be something; null: unknown.
 -- Ordered: a partition in which somebody else holds a live lease is passed over, and nothing in it is skipped.
 create function {schema}.{claim}(given_group integer, given_owner uuid, is_ordered boolean, max_parcels integer, max_messages integer, max_bytes bigint, lease_ms double precision)
 returns table (lease bigint, partition integer, attempt integer, deliveries integer, suspect boolean, messages text, keys text, headers text, sizes text, payload bytea, touched integer, missing integer, wait_ms double precision)
-language plpgsql set plan_cache_mode = force_generic_plan as $$
+language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
   receiver {schema}.{group}%rowtype;

@@ -1,7 +1,7 @@
 -- A lease and its owner fence: ids of leases alone could come again after a crash of the server.
 -- Acknowledges messages, given as columns; returns the places of those whose lease was lost.
 create function {schema}.{acknowledge}(given_owner uuid, leases bigint[], messages bigint[])
-returns setof integer language plpgsql set plan_cache_mode = force_generic_plan as $$
+returns setof integer language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   return query
@@ -28,7 +28,7 @@ $$;
 -- Settles messages, given as columns, in one change; returns the places of those whose lease was lost.
 -- What: ack, release, retry, started, deadLetter. Attempts count for release and retry, delays for retry.
 create function {schema}.{settle}(given_group integer, given_owner uuid, leases bigint[], messages bigint[], whats text[], attempts integer[], delays double precision[], reasons text[], histories text[])
-returns setof integer language plpgsql set plan_cache_mode = force_generic_plan as $$
+returns setof integer language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   perform from {schema}.{parcel} as parcel where parcel.id = any (leases) and parcel.owner = given_owner order by parcel.id for update;
@@ -73,7 +73,7 @@ end
 $$;
 -- Renews leases; returns the places of the messages that are no longer held under theirs.
 create function {schema}.{extend}(given_owner uuid, leases bigint[], messages bigint[], lease_ms double precision)
-returns setof integer language plpgsql set plan_cache_mode = force_generic_plan as $$
+returns setof integer language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   perform set_config('synchronous_commit', 'off', true);

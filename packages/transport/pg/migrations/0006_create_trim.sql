@@ -1,7 +1,7 @@
 -- Removes at most so many messages of a topic that every group has acknowledged, and the ephemeral groups that nobody has read
 -- for so long. Nothing is removed before a topic has a group. Tells which group needs the oldest message that is left.
 create function {schema}.{trim}(given_topic integer, retain_ms double precision, reap_ms double precision, max_messages integer)
-returns table (removed integer, held_back_by text) language plpgsql set plan_cache_mode = force_generic_plan as $$
+returns table (removed integer, held_back_by text) language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   perform {schema}.{leave}(dead.id) from {schema}.{group} as dead

@@ -9,6 +9,8 @@ import {
 } from '@evt/core'
 
 export const topic = 'evt.test'
+/** How long "nothing more arrives" is watched. */
+export const quietMs = 150
 const ignored: ConsumerEvents = { revoking: async () => {}, lost() {}, cut() {}, recreated() {} }
 
 export function message(text: string, key?: string, name = topic): Outgoing {

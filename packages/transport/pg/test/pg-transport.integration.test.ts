@@ -1,6 +1,6 @@
 import type { Transport } from '@evt/core'
 import { type TransportFactory, transportCases } from '@evt/core/conformance'
-import { type FreshDatabase, freshDatabase, postgres, type RunningServer } from '@evt/servers'
+import { type FreshDatabase, postgres, postgres15, type RunningServer } from '@evt/servers'
 import pg from 'pg'
 import { pgTransport } from '../src/index.ts'
 
@@ -24,9 +24,11 @@ const factoryOver = (place: () => Promise<Pick<FreshDatabase, 'pool' | 'drop'>>)
   },
 })
 
-postgres.describe('the PostgreSQL transport', () => {
-  for (const { name, run } of transportCases(factoryOver(freshDatabase))) test(name, run, 60_000)
-})
+for (const server of [postgres, postgres15]) {
+  server.describe(`the PostgreSQL transport on ${server.name}`, () => {
+    for (const { name, run } of transportCases(factoryOver(() => server.fresh()))) test(name, run, 60_000)
+  })
+}
 
 postgres.describe('the PostgreSQL transport over a server of its own', () => {
   let server: RunningServer
