@@ -62,6 +62,9 @@ export function pgTransport(options: PgTransportOptions): PgTransport {
   return {
     name: 'pg',
     supports,
+    get scope() {
+      return transactions.scope
+    },
     run: transactions.run,
     join: transactions.join,
     resolve: transactions.resolve,
