@@ -1,4 +1,5 @@
 import { memoryTransport, type Transport } from '@evt/core'
+import { pgTransport } from '@evt/transport-pg'
 import { redisTransport } from '@evt/transport-redis'
 import { Redis } from 'ioredis'
 
@@ -9,4 +10,5 @@ import { Redis } from 'ioredis'
 export const transports: Readonly<Record<string, () => Transport>> = {
   memory: () => memoryTransport(),
   redis: () => redisTransport({ client: new Redis({ lazyConnect: true }) }),
+  pg: () => pgTransport({ pool: { connect: () => Promise.reject(new Error('only supports is read')) } }),
 }
