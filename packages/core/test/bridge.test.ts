@@ -11,7 +11,6 @@ import {
   on,
   type RoutedOptions,
   silentLogger,
-  type Transport,
   type TransportDelivery,
 } from '../src/index.ts'
 import { failureOf, Keyed, range, smuggle, Tick, Tock } from './rig.ts'
@@ -187,8 +186,8 @@ test('two bridges in opposite directions send no message back', async () => {
 
 test('a ring of three bridges ends where it began', async () => {
   const clock = virtualClock()
-  const [a, b, c] = range(3).map(() => upTo(10, memoryTransport({ clock }))) as [Transport, Transport, Transport]
-  const transports = { a, b, c }
+  const place = () => upTo(10, memoryTransport({ clock }))
+  const transports = { a: place(), b: place(), c: place() }
   const bus = createBus({ service: 'rig', transports, defaultTransport: 'a', clock, logger: silentLogger })
   const seen: string[] = []
   for (const transport of ['a', 'b', 'c'])
