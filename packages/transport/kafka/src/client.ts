@@ -18,7 +18,7 @@ export interface KafkaConnection {
   createTopic(topic: NewTopic): Promise<void>
   /** The offset of each partition: its first, its next, or the first whose time is not before these milliseconds. */
   offsets(topic: string, at: 'earliest' | 'latest' | number): Promise<readonly number[]>
-  /** Appends, each partition's records together and in order, and says which of them failed. Never tries again. */
+  /** Appends, each partition's records together and in order, and says which failed. Tries again only what was not written. */
   produce(batch: readonly PartitionBatch[]): Promise<readonly ProduceFailure[]>
   /** Records of one partition from an offset, without waiting; `next` is where to go on. */
   fetch(topic: string, partition: number, offset: number): Promise<Fetched>
@@ -115,8 +115,11 @@ export interface MemberEvents {
 }
 
 export interface KafkaMember {
-  /** Commits under the session that is current; waits where the group is just changing. */
-  commit(offsets: ReadonlyMap<number, Committed>): Promise<'committed' | 'fenced'>
+  /**
+   * Commits what the current session owns and passes over the rest; waits where the group is just changing. Fenced: the
+   * session is over. `isStart`: the leader also sets where the others begin.
+   */
+  commit(offsets: ReadonlyMap<number, Committed>, isStart?: boolean): Promise<'committed' | 'fenced'>
   committed(): Promise<ReadonlyMap<number, Committed>>
   wake(): void
   /** Leaves the group, so that others need not wait for the session to end. */

@@ -4,6 +4,7 @@ import {
   type ConsumerEvents,
   type ConsumeSpec,
   crashPoint,
+  invalidOption,
   pushSource,
   type Refusal,
   type Room,
@@ -13,7 +14,7 @@ import {
 } from '@evt/core'
 import type { KafkaClient, KafkaConnection, NewRecord } from './client.ts'
 import { letterRecord } from './dead-letters.ts'
-import { headerNumber, type Receipt, retryPartitionsFrom, toDelivery } from './deliveries.ts'
+import { headerNumber, type Receipt, readPosition, retryPartitionsFrom, toDelivery } from './deliveries.ts'
 import { DueHeap } from './due-heap.ts'
 import { unavailable } from './errors.ts'
 import { type GroupReader, groupReader } from './group-reader.ts'
@@ -32,8 +33,8 @@ export interface ConsumerParts {
   readonly events: ConsumerEvents
   /** Partitions of the topic. */
   readonly partitions: number
-  /** Creates the topic if it is gone. */
-  recreate(): Promise<void>
+  /** Creates a topic of the server that is gone. */
+  recreate(serverTopic: string): Promise<void>
   /** Appends to a topic of the transport's own, created where it is missing; rejects unless it is certain. */
   append(serverTopic: string, kind: 'retry' | 'letters', records: readonly NewRecord[]): Promise<void>
 }
@@ -81,14 +82,18 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     for (const item of items) if (item.progress.live) source.push(item)
     retries?.wake()
   })
-  const putInFront = (items: readonly Item[]) => {
-    const rest = source.remove(() => true)
-    for (const item of items) source.push(item)
-    for (const item of rest) source.push(item)
+  /** Back into the queue, each partition in its order: what was given back is older than what waits. */
+  const putBack = (items: readonly Item[]) => {
+    if (items.length === 0) return
+    const all = [...items, ...source.remove(() => true)]
+    all.sort(
+      (left, right) => left.progress.partition - right.progress.partition || left.record.offset - right.record.offset,
+    )
+    for (const item of all) source.push(item)
   }
   const isRetry = (item: Item) => retries?.progress.get(item.progress.partition) === item.progress
-  const heldItems = () =>
-    [main, retries].flatMap((reader) => [...(reader?.progress.values() ?? [])].flatMap((progress) => progress.held()))
+  const isHolding = () =>
+    [main, retries].some((reader) => [...(reader?.progress.values() ?? [])].some(({ held }) => held > 0))
 
   const readerParts = (topic: string, offset: number) => ({
     client,
@@ -111,7 +116,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     thawed() {
       const back = aside.filter((item) => item.progress.live && !item.progress.frozen)
       aside = aside.filter((item) => item.progress.live && item.progress.frozen)
-      putInFront(back)
+      putBack(back)
     },
     lost(mine: readonly number[], cause: Error) {
       source.remove((item) => !item.progress.live)
@@ -122,7 +127,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     },
     cut: events.cut,
     async topicMissing() {
-      await parts.recreate()
+      await parts.recreate(topic)
       events.recreated(`topic ${topic}`)
     },
     failing(error: unknown) {
@@ -197,8 +202,8 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     leaseTimer = clock.startTimer(
       () => {
         leaseTimer = undefined
-        if (away || heldItems().length === 0) return
-        if (isExpired()) void expire()
+        if (away || !isHolding()) return
+        if (isExpired()) expire().catch((error: unknown) => settings.logger.error({ error }, 'leaving a group failed'))
         else armLease()
       },
       Math.max(1, renewedMs + spec.leaseMs - clock.monotonicMs() + 1),
@@ -215,7 +220,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
   const hand = async (items: readonly Item[]): Promise<readonly Item[]> => {
     const going: Item[] = []
     const readers = new Set<GroupReader>()
-    if (heldItems().length === 0) renewedMs = clock.monotonicMs()
+    if (!isHolding()) renewedMs = clock.monotonicMs()
     for (const item of items) {
       if (!item.progress.live || item.state !== 'waiting') continue
       if (item.progress.frozen) {
@@ -243,7 +248,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     const live = items.filter((item) => item.progress.live)
     for (const item of live) item.progress.takeBack(item)
     aside.push(...live.filter((item) => item.progress.frozen))
-    putInFront(live.filter((item) => !item.progress.frozen))
+    putBack(live.filter((item) => !item.progress.frozen))
   }
   const take = async (room: Room, signal: AbortSignal) => {
     const stop = new AbortController()
@@ -302,6 +307,9 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     } else progress.done(item)
   }
 
+  if (typeof spec.from === 'object' && 'position' in spec.from && readPosition(spec.from.position) === undefined) {
+    throw invalidOption('startAt', 'expected a position as a delivery has it')
+  }
   startMain()
   try {
     await lookForRetries()
@@ -345,7 +353,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
       const settled = new Set(still.filter(({ delivery }) => (delivery.receipt as Receipt).item.progress.live))
       const back = released.filter((item) => item.progress.live)
       aside.push(...back.filter((item) => item.progress.frozen))
-      if (back.some((item) => !item.progress.frozen)) putInFront(back.filter((item) => !item.progress.frozen))
+      putBack(back.filter((item) => !item.progress.frozen))
       return batch
         .filter((settlement) => !settled.has(settlement))
         .map(({ delivery }): Refusal => ({ delivery, reason: 'the lease was lost' }))

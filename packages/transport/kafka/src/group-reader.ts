@@ -81,7 +81,8 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
       if (leads) {
         const starts = await parts.startOf(wasNew && committed.size === 0)
         const made = new Map(missing.map((partition) => [partition, { offset: starts[partition] ?? 0, metadata: '' }]))
-        if ((await member!.commit(made)) === 'fenced') throw new Error('the group changed while its start was set')
+        if ((await member!.commit(made, true)) === 'fenced')
+          throw new Error('the group changed while its start was set')
         for (const [partition, place] of made) committed.set(partition, place)
         return committed
       }

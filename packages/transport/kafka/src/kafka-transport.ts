@@ -1,4 +1,4 @@
-import { partitionOf, type Transport } from '@evt/core'
+import { isEvtError, partitionOf, type Transport } from '@evt/core'
 import type { NewRecord, PartitionBatch } from './client.ts'
 import { type ConsumerParts, kafkaConsumer } from './consumer.ts'
 import { readLetters, removals } from './dead-letters.ts'
@@ -55,18 +55,19 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
   }
   const asked = <Result>(operation: string, work: Promise<Result>): Promise<Result> =>
     work.catch((error: unknown) => {
-      throw unavailable(operation, error)
+      throw isEvtError(error) ? error : unavailable(operation, error)
     })
 
   return {
     name: 'kafka',
     supports,
     open: () => asked('Opening', asking.probe()),
-    declare: (topic) => topics.declare(topic),
+    declare: (topic) => asked('Declaring', topics.declare(topic)),
     publish: (batch) =>
       inTurn(() => publishBatch({ connection: producing, names, topics, maxMessageBytes, spread }, batch)),
     async consume(spec, events) {
-      const { partitions = 1 } = await topics.declare({ name: spec.topic, partitions: undefined })
+      const declaring = topics.declare({ name: spec.topic, partitions: undefined })
+      const { partitions = 1 } = await asked('Consuming', declaring)
       return kafkaConsumer({
         client,
         connection: asking,
@@ -76,9 +77,9 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
         events,
         partitions,
         append,
-        async recreate() {
-          topics.forget(spec.topic)
-          await topics.ensure(names.topic(spec.topic), partitions)
+        async recreate(serverTopic) {
+          topics.forget(serverTopic)
+          await topics.ensure(serverTopic, serverTopic === names.topic(spec.topic) ? partitions : settings.partitions)
         },
       })
     },

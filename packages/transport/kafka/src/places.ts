@@ -58,14 +58,20 @@ export async function trim(parts: PlacesParts, topic: string): Promise<TrimRepor
   const { connection, names, strangers } = parts
   const serverTopic = names.topic(topic)
   const lowest = new Map<number, { offset: number; group: string }>()
+  const first = await connection.offsets(serverTopic, 'earliest')
   const groups = await connection.groups()
   for (const group of groups) {
     const consumer = names.consumerOf(group, serverTopic)
     const seen = strangers.get(`${group} ${topic}`)
     if (consumer === undefined && seen !== undefined && parts.nowMs() - seen < strangersMs) continue
     const committed = await connection.committed(group, serverTopic)
-    if (committed.size === 0) strangers.set(`${group} ${topic}`, parts.nowMs())
-    for (const [partition, { offset }] of committed) {
+    if (committed.size === 0 && consumer === undefined) {
+      strangers.set(`${group} ${topic}`, parts.nowMs())
+      continue
+    }
+    for (const [partition, earliest] of first.entries()) {
+      // Who has no place yet may begin at the first message.
+      const offset = committed.get(partition)?.offset ?? earliest
       if (offset < (lowest.get(partition)?.offset ?? Number.POSITIVE_INFINITY)) lowest.set(partition, { offset, group })
     }
     if (consumer !== undefined) await trimRetries(parts, consumer, topic)

@@ -38,6 +38,8 @@ export class Progress {
   /** True while the group changes: nothing of it may be handed over. */
   frozen = false
   dirty = false
+  /** Messages that are handed over and not settled. */
+  held = 0
   #items: Item[] = []
   #head = 0
   #next: number
@@ -102,6 +104,7 @@ export class Progress {
   /** Answers whether a commit must say so before the message is handed over. */
   hand(item: Item): boolean {
     item.state = 'held'
+    this.held += 1
     item.deliveries += 1
     item.lease += 1
     this.#handedUpTo = Math.max(this.#handedUpTo, item.record.offset + 1)
@@ -111,11 +114,13 @@ export class Progress {
   }
   done(item: Item): void {
     item.state = 'done'
+    this.held -= 1
     this.#advance()
   }
   /** Given back unharmed. */
   release(item: Item, attempt: number): void {
     item.state = 'waiting'
+    this.held -= 1
     item.attempt = attempt
     item.started = false
     item.suspect = false
@@ -124,6 +129,7 @@ export class Progress {
   /** Not handed over after all. */
   takeBack(item: Item): void {
     item.state = 'waiting'
+    this.held -= 1
     item.deliveries -= 1
   }
   start(item: Item): void {
@@ -139,10 +145,6 @@ export class Progress {
       this.#items = this.#items.slice(this.#head)
       this.#head = 0
     }
-  }
-  /** Messages that are handed over and not settled. */
-  held(): Item[] {
-    return this.#items.slice(this.#head).filter((item) => item.state === 'held')
   }
   /** What to commit now. `exact`: the consumer stops reading, so only what it still holds is suspect. */
   snapshot(exact: boolean): Committed {

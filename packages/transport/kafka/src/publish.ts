@@ -17,7 +17,6 @@ export interface Spread {
 }
 
 interface Placed extends PartitionBatch {
-  readonly name: string
   readonly records: NewRecord[]
   readonly indexes: number[]
   bytes: number
@@ -60,7 +59,7 @@ export async function publishBatch(
     round = new Map()
     for (const { batch: failed, outcome, error } of await connection.produce(placed)) {
       stopped ??= error
-      topics.forget((failed as Placed).name)
+      topics.forget(failed.topic)
       for (const index of (failed as Placed).indexes) failures.push({ index, outcome, error })
     }
     crashPoint('transport.published')
@@ -97,7 +96,7 @@ export async function publishBatch(
     }
     let placed = round.get(place)
     if (placed === undefined) {
-      placed = { name: topic, topic: names.topic(topic), partition, records: [], indexes: [], bytes: 0 }
+      placed = { topic: names.topic(topic), partition, records: [], indexes: [], bytes: 0 }
       round.set(place, placed)
     }
     placed.records.push({ key: key ?? null, value: payload, headers: written })

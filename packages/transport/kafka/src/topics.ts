@@ -10,7 +10,7 @@ export interface Topics {
   /** Partitions of a topic that was declared, or of one that exists. */
   partitionsOf(name: string): Promise<number>
   /** Asks the server again at the next use. */
-  forget(name: string): void
+  forget(serverName: string): void
 }
 
 /** Kafka's limit for a batch, what its headers and its dead letter add included. */
@@ -47,11 +47,13 @@ export function kafkaTopics(connection: KafkaConnection, names: KafkaNames, sett
     await connection.createTopic(topic)
     // Another process may have been first, with another number.
     for (let attempt = 1; ; attempt += 1) {
-      const created = await find(serverName).catch((error: unknown) => {
+      try {
+        const created = await find(serverName)
+        // Leaders of a new topic refuse to answer for a moment.
+        if (created !== undefined && (await connection.offsets(serverName, 'latest')).length === created) return created
+      } catch (error) {
         if (attempt === 20) throw error
-        return undefined
-      })
-      if (created !== undefined) return created
+      }
       if (attempt === 20) throw new Error(`the topic ${serverName} was created and cannot be found`)
       await new Promise<void>((resolve) => settings.clock.startTimer(resolve, 25 * attempt))
     }
@@ -74,6 +76,6 @@ export function kafkaTopics(connection: KafkaConnection, names: KafkaNames, sett
       if (found === undefined) throw new Error(`there is no topic ${serverName}`)
       return found
     },
-    forget: (name) => void known.delete(names.topic(name)),
+    forget: (serverName) => void known.delete(serverName),
   }
 }

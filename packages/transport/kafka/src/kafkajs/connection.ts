@@ -1,3 +1,4 @@
+import type { Clock } from '@evt/core'
 import type {
   Committed,
   Fetched,
@@ -13,10 +14,12 @@ import { readRecords } from './read-records.ts'
 
 const readCommitted = 1
 const everything = { earliest: -2, latest: -1 } as const
+const produceTimeoutMs = 10_000
+const produceAttempts = 5
 const maxFetchBytes = 1_024 * 1_024
 
 /** One cluster handle, thrown away after any failure that is no answer and opened again at the next use. */
-export function kafkajsConnection(open: OpenCluster): KafkaConnection {
+export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnection {
   let opening: Promise<KafkajsCluster> | undefined
   const leaders = new Map<string, readonly string[]>()
 
@@ -61,16 +64,15 @@ export function kafkajsConnection(open: OpenCluster): KafkaConnection {
     }
     return groups
   }
-  const produceTo = async (cluster: KafkajsCluster, node: string, batches: readonly PartitionBatch[]) => {
+  const produceTo = async (node: string, batches: readonly PartitionBatch[]) => {
     const failed = (outcome: ProduceFailure['outcome'], error: unknown) =>
       batches.map((batch): ProduceFailure => ({ batch, outcome, error }))
     // kafkajs itself drops these without a word.
     if (node === 'none') return failed('refused', new Error('there is no such partition'))
     let broker: KafkajsBroker
     try {
-      broker = await cluster.findBroker({ nodeId: node })
+      broker = await use((cluster) => cluster.findBroker({ nodeId: node }))
     } catch (error) {
-      leaders.clear()
       return failed('unavailable', error)
     }
     const topics = new Map<string, { partition: number; messages: unknown }[]>()
@@ -81,13 +83,21 @@ export function kafkajsConnection(open: OpenCluster): KafkaConnection {
     }
     const topicData = [...topics].map(([topic, partitions]) => ({ topic, partitions }))
     try {
-      await use(() => broker.produce({ acks: -1, timeout: 10_000, topicData }))
+      await use(() => broker.produce({ acks: -1, timeout: produceTimeoutMs, topicData }))
       return []
     } catch (error) {
       // The answer names the first partition that failed and is silent on the others.
       const kind = batches.length === 1 ? failureKind(error) : 'other'
       if (kind === 'large' || kind === 'denied') return failed('refused', error)
       return failed(kind === 'stale' || kind === 'missing' ? 'unavailable' : 'unknown', error)
+    }
+  }
+  const produceOnce = async (batches: readonly PartitionBatch[]): Promise<readonly ProduceFailure[]> => {
+    try {
+      const groups = await use((cluster) => byLeader(cluster, batches, (batch) => batch))
+      return (await Promise.all([...groups].map(([node, some]) => produceTo(node, some)))).flat()
+    } catch (error) {
+      return batches.map((batch): ProduceFailure => ({ batch, outcome: 'unavailable', error }))
     }
   }
   return {
@@ -132,16 +142,18 @@ export function kafkajsConnection(open: OpenCluster): KafkaConnection {
         return found
       }),
     async produce(batches) {
-      let cluster: KafkajsCluster
-      let groups: Map<string, PartitionBatch[]>
-      try {
-        cluster = await use(async (opened) => opened)
-        groups = await use(() => byLeader(cluster, batches, (batch) => batch))
-      } catch (error) {
-        return batches.map((batch): ProduceFailure => ({ batch, outcome: 'unavailable', error }))
+      let failures = await produceOnce(batches)
+      // A leader that has just moved has written nothing: its successor is asked.
+      for (let attempt = 1; attempt <= produceAttempts; attempt += 1) {
+        const moved = failures.filter(
+          ({ outcome, error }) => outcome === 'unavailable' && failureKind(error) === 'stale',
+        )
+        if (moved.length === 0) break
+        await new Promise<void>((resolve) => clock.startTimer(resolve, 25 * 2 ** attempt))
+        const again = await produceOnce(moved.map(({ batch }) => batch))
+        failures = [...failures.filter((failure) => !moved.includes(failure)), ...again]
       }
-      const failures = await Promise.all([...groups].map(([node, some]) => produceTo(cluster, node, some)))
-      return failures.flat()
+      return failures
     },
     fetch: (topic, partition, offset): Promise<Fetched> =>
       use(async (cluster) => {

@@ -44,7 +44,7 @@ export function kafkajsClient(options: KafkajsClientOptions): KafkaClient {
     return loading
   }
   return {
-    connect: () => kafkajsConnection(async () => openCluster(await load())),
+    connect: () => kafkajsConnection(async () => openCluster(await load()), clock),
     join: (memberOptions, events) =>
       kafkajsMember({
         open: async () => {

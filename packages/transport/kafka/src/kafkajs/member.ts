@@ -16,13 +16,16 @@ export interface MemberParts {
 interface Identity {
   readonly memberId: string
   readonly generation: number
-  readonly partitions: readonly number[]
+  /** Undefined between the join and its assignment. */
+  readonly partitions: readonly number[] | undefined
 }
 
 const protocol = 'evt'
 const heartbeatMs = 300
 const maxRetryMs = 2_000
 const leaveMs = 5_000
+/** How many heartbeats pass before the leader counts the partitions again. */
+const beatsPerLook = 100
 
 /**
  * Membership of a group, spoken on the protocol: kafkajs' own consumer has no hook that is awaited before a group changes,
@@ -34,6 +37,8 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
   let coordinator: KafkajsBroker | undefined
   /** Who this member is to the coordinator; kept while the group changes. */
   let identity: Identity | undefined
+  /** The last membership that had an assignment: one that fails half-way may have been another's session. */
+  let assignedAs: Identity | undefined
   let fetcher: Fetcher | undefined
   let stopping = false
   let beatMs = 0
@@ -75,6 +80,7 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
   const lose = (cause: unknown) => {
     if (identity === undefined) return
     identity = undefined
+    assignedAs = undefined
     events.lost(cause instanceof Error ? cause : new Error(String(cause)))
   }
   /** Answers whether the session goes on without the group having changed. */
@@ -124,20 +130,19 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
     if (identity !== undefined) await drain()
     const broker = await coordinatorOf()
     const { encoders, cluster } = await connected()
-    const userData = Buffer.from(JSON.stringify(identity?.partitions ?? []))
+    const userData = Buffer.from(JSON.stringify(assignedAs?.partitions ?? []))
     const metadata = encoders.MemberMetadata.encode({ version: 1, topics: [topic], userData })
-    const before = identity
     const answer = await broker.joinGroup({
       groupId: group,
       sessionTimeout: sessionMs,
       rebalanceTimeout: rebalanceMs,
-      memberId: before?.memberId ?? '',
+      memberId: identity?.memberId ?? '',
       groupProtocols: [{ name: protocol, metadata }],
     })
     const { memberId, generationId: generation } = answer
     beatMs = clock.monotonicMs()
     // From here on the coordinator knows this member, whatever fails: it must be able to leave.
-    identity = { memberId, generation, partitions: before?.partitions ?? [] }
+    identity = { memberId, generation, partitions: undefined }
     const leads = answer.leaderId === memberId
     const total = await partitionCount(cluster, topic)
     let groupAssignment: { memberId: string; memberAssignment: Buffer }[] = []
@@ -156,9 +161,17 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
     }
     const synced = await broker.syncGroup({ groupId: group, generationId: generation, memberId, groupAssignment })
     const partitions = encoders.MemberAssignment.decode(synced.memberAssignment)?.assignment[topic] ?? []
-    const continues = before !== undefined && before.memberId === memberId && before.generation + 1 === generation
+    const continues = assignedAs?.memberId === memberId && assignedAs.generation + 1 === generation
     identity = { memberId, generation, partitions }
+    assignedAs = identity
     return { partitions, total, leads, continues }
+  }
+  const hasGrown = async (total: number) => {
+    try {
+      return (await partitionCount((await connected()).cluster, topic)) > total
+    } catch {
+      return false
+    }
   }
   /** Reads until the group changes or the session is over. */
   const serve = async (session: Session) => {
@@ -169,15 +182,11 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
       wakeAll()
     }
     const beating = (async () => {
-      while (!changed && !stopping) {
+      for (let beats = 1; ; beats += 1) {
         await sleep(heartbeatMs)
         if (changed || stopping) return
         if (group !== undefined && (await beat()) !== 'stable') return end()
-        // The leader looks whether somebody has added partitions.
-        if (session.leads && opening !== undefined) {
-          const total = await partitionCount((await connected()).cluster, topic).catch(() => session.total)
-          if (total > session.total) return end()
-        }
+        if (session.leads && beats % beatsPerLook === 0 && (await hasGrown(session.total))) return end()
       }
     })()
     try {
@@ -235,18 +244,25 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
   const running = run()
 
   return {
-    async commit(offsets) {
+    async commit(offsets, isStart = false) {
       if (group === undefined) return 'committed'
       for (;;) {
         if (identity === undefined) return 'fenced'
-        const { memberId, generation } = identity
-        const broker = await coordinatorOf()
-        const partitions = [...offsets].map(([partition, { offset, metadata }]) => ({
+        const { memberId, generation, partitions: owned } = identity
+        // Between the join and its assignment nobody knows whose these will be.
+        if (owned === undefined) {
+          await sleep(heartbeatMs)
+          continue
+        }
+        const mine = isStart ? [...offsets] : [...offsets].filter(([partition]) => owned.includes(partition))
+        if (mine.length === 0) return 'fenced'
+        const partitions = mine.map(([partition, { offset, metadata }]) => ({
           partition,
           offset: String(offset),
           metadata,
         }))
         try {
+          const broker = await coordinatorOf()
           await broker.offsetCommit({
             groupId: group,
             memberId,
@@ -256,8 +272,10 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
           return 'committed'
         } catch (error) {
           const kind = failureKind(error)
+          // The answer to a commit that waited behind a join: what is still owned is committed under the new session.
+          if (kind === 'fenced' && identity !== undefined && identity.generation !== generation) continue
           if (kind === 'fenced') {
-            if (identity?.generation === generation) lose(error)
+            lose(error)
             return 'fenced'
           }
           if (kind !== 'rebalance') {
@@ -265,7 +283,6 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
             if (kind === 'other') discard()
             throw error
           }
-          // Between the join and its answer nothing can be committed; the next session may still own these.
           await sleep(heartbeatMs)
         }
       }
