@@ -1,5 +1,6 @@
 /** Fetches what servers need into a folder of the user, once, also when several runs want it at the same time. */
 import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { link, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -60,7 +61,7 @@ export async function provisioned(
 
 /** Taken over from a process that died. Two who take over at once do the work twice, which the renaming allows. */
 async function lock(file: string): Promise<() => Promise<void>> {
-  const mine = `${file}-${process.pid}`
+  const mine = `${file}-${randomUUID()}`
   for (;;) {
     try {
       // Written first and then linked: a lock that is there always names its holder.
