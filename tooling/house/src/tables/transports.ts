@@ -1,4 +1,5 @@
 import { memoryTransport, type Transport } from '@evt/core'
+import { kafkaTransport } from '@evt/transport-kafka'
 import { redisTransport } from '@evt/transport-redis'
 import { Redis } from 'ioredis'
 
@@ -8,5 +9,6 @@ import { Redis } from 'ioredis'
  */
 export const transports: Readonly<Record<string, () => Transport>> = {
   memory: () => memoryTransport(),
+  kafka: () => kafkaTransport({ brokers: ['localhost:9092'] }),
   redis: () => redisTransport({ client: new Redis({ lazyConnect: true }) }),
 }
