@@ -86,7 +86,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     lost(mine: readonly number[], cause: Error) {
       inbox.forgetLost()
       const lost = mine.map((partition) => partition + partitionsFrom)
-      events.lost(lost, cause)
+      if (lost.length > 0) events.lost(lost, cause)
     },
     cut: events.cut,
     async topicMissing() {

@@ -23,6 +23,7 @@ export interface GroupReaderParts {
   revoking(partitions: readonly number[]): Promise<void>
   /** Partitions are this reader's again, or for the first time. */
   thawed(): void
+  /** Others may own partitions by now; those named may still have handlers running. */
   lost(partitions: readonly number[], cause: Error): void
   cut(count: number | null, reason: string): void
   topicMissing(): Promise<void>
@@ -56,14 +57,17 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
     markReady = resolve
   })
 
-  const lose = (partitions: readonly number[], cause: Error) => {
-    const mine = partitions.filter((partition) => progress.has(partition))
-    if (mine.length === 0) return
-    for (const partition of mine) {
-      progress.get(partition)!.live = false
-      progress.delete(partition)
+  const lose = (partitions: readonly number[], cause: Error, told: (each: Progress) => boolean = () => true) => {
+    const gone = partitions.flatMap((partition) => progress.get(partition) ?? [])
+    if (gone.length === 0) return
+    for (const each of gone) {
+      each.live = false
+      progress.delete(each.partition)
     }
-    parts.lost(mine, cause)
+    parts.lost(
+      gone.filter(told).map((each) => each.partition),
+      cause,
+    )
   }
   /** The commits of all partitions; a group's leader makes those that are missing before anybody fetches. */
   const places = async ({ leads, total, partitions }: Session): Promise<ReadonlyMap<number, Committed>> => {
@@ -92,7 +96,8 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
   const assigned = async (session: Session): Promise<ReadonlyMap<number, number>> => {
     const { partitions, continues } = session
     const gone = [...progress.keys()].filter((partition) => !continues || !partitions.includes(partition))
-    lose(gone, new Error('the partitions went to another member of the group'))
+    // Where nothing runs any more, a partition that moves is nobody's loss.
+    lose(gone, new Error('the partitions went to another member of the group'), ({ held }) => held > 0)
     const committed = await places(session)
     const fresh = partitions.filter((partition) => !progress.has(partition))
     const earliest = fresh.length === 0 ? [] : await parts.earliest()

@@ -3,12 +3,13 @@ import type { NewRecord, PartitionBatch } from './client.ts'
 import { type ConsumerParts, kafkaConsumer } from './consumer.ts'
 import { readLetters, removals } from './dead-letters.ts'
 import { unavailable } from './errors.ts'
+import { own } from './headers.ts'
 import { kafkaNames } from './names.ts'
 import { type KafkaTransportOptions, readOptions } from './options.ts'
 import { inspect, type PlacesParts, trim } from './places.ts'
 import { publishBatch, stickySpread } from './publish.ts'
 import { kafkaSupport } from './support.ts'
-import { kafkaTopics } from './topics.ts'
+import { batchHeadroomBytes, kafkaTopics } from './topics.ts'
 
 /** Events over Kafka 2.4 or newer. Throws for options that cannot be honoured. */
 export function kafkaTransport(options: KafkaTransportOptions): Transport {
@@ -40,12 +41,12 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
     )
     const batches = new Map<number, { topic: string; partition: number; records: NewRecord[] }>()
     for (const record of records) {
-      const place = kind === 'letters' ? 0 : partitionOf(record.headers['evt-position'] ?? '', partitions)
+      const place = kind === 'letters' ? 0 : partitionOf(record.headers[own.position] ?? '', partitions)
       const batch = batches.get(place) ?? { topic: serverTopic, partition: place, records: [] }
       batches.set(place, batch)
       batch.records.push(record)
     }
-    const maxBytes = maxMessageBytes + 40_000
+    const maxBytes = maxMessageBytes + batchHeadroomBytes
     for (const batch of batches.values()) {
       for (const part of bounded(batch, maxBytes)) {
         const [failure] = await inTurn(() => producing.produce([part]))

@@ -85,7 +85,8 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
   }
   /** Answers whether the session goes on without the group having changed. */
   const beat = async (): Promise<'stable' | 'changing' | 'lost'> => {
-    const { memberId, generation } = identity!
+    if (identity === undefined) return 'lost'
+    const { memberId, generation } = identity
     try {
       const broker = await coordinatorOf()
       await broker.heartbeat({ groupId: group, memberId, groupGenerationId: generation })
@@ -108,10 +109,13 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
   }
   const drain = async () => {
     let drained = false
-    const draining = events.revoking().finally(() => {
-      drained = true
-      wakeAll()
-    })
+    const draining = events
+      .revoking()
+      .catch((error: unknown) => events.failing(error))
+      .finally(() => {
+        drained = true
+        wakeAll()
+      })
     while (!drained) {
       await sleep(heartbeatMs)
       if (!drained && (await beat()) === 'lost') break
@@ -127,7 +131,8 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
       identity = { memberId: '', generation: 0, partitions }
       return { partitions, total, leads: true, continues }
     }
-    if (identity !== undefined) await drain()
+    // A join without an assignment follows one drain already, and nothing has been handed over since.
+    if (identity?.partitions !== undefined) await drain()
     const broker = await coordinatorOf()
     const { encoders, cluster } = await connected()
     const userData = Buffer.from(JSON.stringify(assignedAs?.partitions ?? []))
