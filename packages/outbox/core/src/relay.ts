@@ -47,7 +47,10 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
   const leaseMs = wholeNumber('relay.leaseMs', options.leaseMs, { min: 100, default: 15_000 })
   const park = (options.onRefused ?? 'park') === 'park'
   const owner = uuidv7(Date.now())
-  const deleter = new Deleter((positions) => store.delete(positions))
+  const deleter = new Deleter(async (positions) => {
+    await store.delete(positions)
+    crashPoint('outbox.deleted')
+  })
   const inFlight = new Set<Position>()
   let windowFree: (() => void) | undefined
   let target: RelayTarget | undefined
@@ -143,6 +146,7 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
         deleter.add(accepted)
       }
       if (refused.length > 0 && (await store.park(lease, refused))) {
+        crashPoint('outbox.parked')
         target?.logger.error(
           { outbox: store.name, rows: refused.length, reason: refused[0]!.reason },
           'refused messages were put aside',
@@ -195,6 +199,7 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
           const askedMs = to.clock.monotonicMs()
           lease = await store.lead(owner, leaseMs)
           leadUntilMs = askedMs + leaseMs
+          if (lease !== null) crashPoint('outbox.led')
         }
         woken = false
         const burst = lease === null ? undefined : await runBurst(to, lease, leadUntilMs - leaseMs / 2)
