@@ -1,0 +1,32 @@
+import { startCrew } from '../nemesis/crew.ts'
+import { publishAll } from '../nemesis/publish-all.ts'
+import type { Scenario } from '../scenario.ts'
+
+const crashPoints = ['delivery.decided', 'delivery.settled', 'deadLetter.appended']
+
+export const killBeforeSettlement: Scenario = {
+  id: 'F2',
+  title: 'kill -9 between the return of a handler, its settlement and what follows',
+  limitSeconds: { quick: 60, long: 900 },
+  quick: { messages: 600, kills: 6 },
+  long: { messages: 5_000, kills: 100 },
+  crashPoints,
+  async run(rig, { messages = 0, kills = 0, batch = 0 }) {
+    let planned = 0
+    // One consumer alone: what it left behind must come back to itself.
+    const crew = startCrew(rig, 1, () => {
+      planned += 1
+      const points = [crashPoints[planned % crashPoints.length]!]
+      const nth = points[0] === 'deadLetter.appended' ? rig.between(1, 3) : rig.between(5, 40)
+      const crashes = planned <= kills ? [{ points, nth }] : []
+      return rig.worker({ relayLeaseMs: 500, leaseMs: 1_000, attempts: 2, batch: batch === 1, crashes })
+    })
+    await crew.ready
+    const share = Math.min(0.1, (2 * kills) / messages)
+    await publishAll(rig, { count: messages, perSecond: 300, poisonShare: share })
+    await rig.quiet()
+    crew.rest()
+    await rig.stop(crew.running)
+    await rig.checkAll()
+  },
+}

@@ -1,0 +1,42 @@
+import { type Clock, memoryTransport, type Transport } from '@evt/core'
+
+export type BrokerName = 'postgres' | 'redis' | 'nats' | 'kafka'
+
+/** A transport with what ends the client that was made for it. */
+export interface OpenedTransport {
+  readonly transport: Transport
+  close(): Promise<void>
+}
+/** A transport that the whole suite runs on, behind the outbox of the store. */
+export interface Stage {
+  /** The server it needs beside the store's, if any. */
+  readonly broker: BrokerName | undefined
+  /** Whether messages reach other processes: then relay and consumers are apart, and publishers also publish directly. */
+  readonly apart: boolean
+  /** How far order within a key reaches. */
+  readonly order: 'process' | 'group'
+  /** Imports its package only now, so that a program loads what it uses and nothing else. */
+  open(url: string, clock: Clock): Promise<OpenedTransport>
+}
+
+/** What `--transport` may name. */
+export const stages: Readonly<Record<string, Stage>> = {
+  memory: {
+    broker: undefined,
+    apart: false,
+    order: 'group',
+    open: async (_url, clock) => ({
+      transport: memoryTransport({ confirm: 'settled', clock }),
+      close: async () => undefined,
+    }),
+  },
+}
+
+/** What `--store` may name. */
+export const stores: readonly string[] = ['pg']
+
+export function stageOf(name: string): Stage {
+  const stage = Object.hasOwn(stages, name) ? stages[name] : undefined
+  if (stage === undefined) throw new Error(`--transport takes ${Object.keys(stages).join(', ')}, not "${name}"`)
+  return stage
+}
