@@ -41,6 +41,8 @@ export interface Delivery<Name extends string = string, Payload = unknown> {
 
 /** A delivery as middleware sees it. */
 export interface IncomingDelivery extends Delivery {
+  /** A middleware that claims the message in a store puts the claim's own fence here. */
+  fence: bigint
   set<Value>(key: ContextKey<Value>, value: Value): void
 }
 
@@ -72,6 +74,7 @@ export class ReceivedDelivery implements IncomingDelivery {
   #values: ContextValues | undefined
   #controller: AbortController | undefined
   #aborted: Error | undefined
+  #fence: bigint | undefined
 
   constructor(scope: DeliveryScope, received: TransportDelivery, attempt: number) {
     this.#scope = scope
@@ -118,7 +121,10 @@ export class ReceivedDelivery implements IncomingDelivery {
     return this.#metadata
   }
   get fence(): bigint {
-    return BigInt(this.received.deliveries)
+    return this.#fence ?? BigInt(this.received.deliveries)
+  }
+  set fence(fence: bigint) {
+    this.#fence = fence
   }
   get logger(): Logger {
     return this.#scope.logger

@@ -42,8 +42,12 @@ export interface Outbox<Transaction = never> {
 export interface RelayTarget {
   readonly clock: Clock
   readonly logger: Logger
+  /** The names of the bus's transports. */
+  readonly transports: readonly string[]
   /** What the named transport promises, or undefined where the bus has none of that name. */
-  supports(transport: string): Pick<TransportSupport, 'publishOrder' | 'confirms' | 'maxMessageBytes'> | undefined
+  supports(
+    transport: string,
+  ): Pick<TransportSupport, 'durability' | 'publishOrder' | 'confirms' | 'maxMessageBytes'> | undefined
   publish(transport: string, batch: readonly Outgoing[]): Promise<readonly PublishFailure[]>
 }
 

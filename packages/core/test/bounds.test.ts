@@ -313,7 +313,13 @@ test('groups begin at the earliest message, broadcasts at the latest, unless tol
   await rig.bus.subscribe(Tock, log('broadcast'), { mode: 'broadcast' })
   await rig.bus.subscribe(Tock, log('latest'), { group: 'b', startAt: 'latest' })
   await rig.bus.subscribe(Tock, log('date'), { group: 'c', startAt: later })
-  await rig.bus.subscribe(Tock, log('position'), { group: 'd', startAt: { position: '1' } })
+  let first = ''
+  const note = (_tock: unknown, { position }: { readonly position: string }) => {
+    first ||= position
+  }
+  await rig.bus.subscribe(Tock, note, { group: 'all' })
+  await settle()
+  await rig.bus.subscribe(Tock, log('position'), { group: 'd', startAt: { position: first } })
   await settle()
   expect(seen.sort()).toEqual(['date2', 'group1', 'group2', 'position2'])
   await rig.bus.publish(Tock, { n: 3 })

@@ -45,7 +45,7 @@ describe.each([
       event: 'rig.strict',
       topic: 'evt.rig.strict',
       consumer: 'rig/a',
-      position: '1',
+      position: expect.stringMatching(/^\d+$/),
       attempts,
       payload: Buffer.from(payload),
       headers: { note: 'n' },

@@ -10,6 +10,8 @@ export interface Finding {
 export interface Expected {
   /** As `<service>/<group>`. */
   readonly consumers: readonly string[]
+  /** Those of them whose effects may happen more than once. */
+  readonly atLeastOnce: readonly string[]
   /** Whether messages of one key must start in the order of their numbers. */
   readonly ordered: boolean
 }
@@ -40,7 +42,7 @@ export function check(ledger: Ledger, facts: Facts, expected: Expected): readonl
     const name = expected.consumers.length === 1 ? '' : ` (${consumer})`
     found(
       `lost${name}`,
-      [...due].filter((message) => !effects.has(message) && !facts.letters.has(message)),
+      [...due].filter((message) => !effects.has(message) && facts.letters.get(consumer)?.has(message) !== true),
     )
     found(
       `double effect${name}`,

@@ -1,5 +1,5 @@
 import { pgDlqStore } from '@evt/dlq-pg'
-import { pgInbox } from '@evt/idempotency-pg'
+import { pgIdempotencyStore, pgInbox } from '@evt/idempotency-pg'
 import { type PgOutbox, pgOutbox } from '@evt/outbox-pg'
 import pg from 'pg'
 
@@ -9,8 +9,8 @@ export interface Facts {
   readonly committed: ReadonlyMap<string, { readonly key: string; readonly number: number }>
   /** How often each effect was committed, by consumer. */
   readonly effects: ReadonlyMap<string, ReadonlyMap<string, number>>
-  /** Messages with a dead letter. */
-  readonly letters: ReadonlySet<string>
+  /** Messages with a dead letter, by consumer. */
+  readonly letters: ReadonlyMap<string, ReadonlySet<string>>
   readonly waiting: number
   readonly parked: number
 }
@@ -44,7 +44,7 @@ export async function createDatabase(serverUrl: string, name: string): Promise<F
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   const outbox = pgOutbox({ pool, relay: false })
-  await Promise.all([outbox.migrate(), pgInbox({ pool }).migrate(), pgDlqStore({ pool }).migrate()])
+  for (const part of [outbox, pgInbox({ pool }), pgIdempotencyStore({ pool }), pgDlqStore({ pool })]) await part.migrate()
   await pool.query(tables)
   const rows = async <Row>(sql: string) => (await pool.query(sql)).rows as Row[]
   return {
@@ -60,18 +60,24 @@ export async function createDatabase(serverUrl: string, name: string): Promise<F
         const of = effects.get(row.consumer) ?? new Map<string, number>()
         effects.set(row.consumer, of.set(row.message, row.count))
       }
-      const letters = await rows<{ message_id: string }>('select message_id from evt_dlq where message_id is not null')
+      const letters = new Map<string, Set<string>>()
+      for (const row of await rows<{ consumer: string; message: string }>(
+        'select consumer, message_id as message from evt_dlq where message_id is not null',
+      )) {
+        const of = letters.get(row.consumer) ?? new Set<string>()
+        letters.set(row.consumer, of.add(row.message))
+      }
       return {
         committed: new Map(orders.map(({ message, key, number }) => [message, { key, number: Number(number) }])),
         effects,
-        letters: new Set(letters.map((letter) => letter.message_id)),
+        letters,
         ...(await outbox.count()),
       }
     },
     async progress() {
       const [row] = await rows<Progress>(`select
         (select count(*)::int from fault_orders) as committed, (select count(*)::int from fault_effects) as effects,
-        (select count(*)::int from evt_dlq) as letters,
+        (select count(*)::int from (select distinct consumer, message_id from evt_dlq) as distinct_letters) as letters,
         (select count(*)::int from evt_outbox where refused is null) as waiting`)
       return row!
     },

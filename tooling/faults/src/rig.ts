@@ -49,7 +49,12 @@ export interface Rig extends RigParts {
   /** Ends members gracefully and expects a clean exit. */
   stop(members: readonly Member[]): Promise<void>
   /** Checks what must always hold. */
-  checkAll(options?: { readonly groups?: readonly string[]; readonly ordered?: boolean }): Promise<void>
+  checkAll(options?: {
+    readonly groups?: readonly string[]
+    /** Groups more whose effects may happen twice. */
+    readonly atLeastOnce?: readonly string[]
+    readonly ordered?: boolean
+  }): Promise<void>
   expect(what: string, holds: boolean, ...examples: readonly string[]): void
   /** Adds to a figure of the report. */
   count(figure: string, by?: number): void
@@ -119,7 +124,7 @@ export function createRig(parts: RigParts): Rig {
       for (;;) {
         const now = await database.progress()
         const due = Math.max(now.committed, new Set(ledger.of('ok').map((entry) => entry.message)).size)
-        parts.progress(`${now.effects + now.letters * groups} of ${due * groups}`)
+        parts.progress(`${now.effects + now.letters} of ${due * groups}`)
         const text = `${JSON.stringify(now)} ${ledger.count('start')}`
         if (text !== last) movedMs = performance.now()
         const done = now.waiting === 0 && now.effects + now.letters >= due * groups
@@ -145,9 +150,10 @@ export function createRig(parts: RigParts): Rig {
         }),
       )
     },
-    async checkAll({ groups = ['work'], ordered = stage.order === 'group' } = {}) {
-      const consumers = groups.map((group) => `faults/${group}`)
-      findings.push(...check(ledger, await database.facts(), { consumers, ordered }))
+    async checkAll({ groups = ['work'], atLeastOnce = [], ordered = stage.order === 'group' } = {}) {
+      const named = (some: readonly string[]) => some.map((group) => `faults/${group}`)
+      const expected = { consumers: named([...groups, ...atLeastOnce]), atLeastOnce: named(atLeastOnce), ordered }
+      findings.push(...check(ledger, await database.facts(), expected))
       const starts = ledger.of('start')
       rig.set('messages', new Set(starts.map((entry) => entry.message)).size)
       const runs = new Set(starts.map((entry) => `${entry.consumer} ${entry.message} ${entry.attempt}`)).size

@@ -9,6 +9,8 @@ import type { RunningServer, ServerKind } from './server-kind.ts'
 import { startServerProcess } from './server-process.ts'
 import { throwAwayFolder } from './throw-away-folder.ts'
 
+export type { RunningServer } from './server-kind.ts'
+
 const files = fileURLToPath(new URL('../postgres-files.mjs', import.meta.url))
 const debian15 = '/usr/lib/postgresql/15/bin'
 const previousLimitMs = 30_000

@@ -1,7 +1,8 @@
 /** Fetches what servers need into a folder of the user, once, also when several runs want it at the same time. */
 import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -60,14 +61,17 @@ export async function provisioned(
 
 /** Taken over from a process that died. Two who take over at once do the work twice, which the renaming allows. */
 async function lock(file: string): Promise<() => Promise<void>> {
+  const mine = `${file}-${randomUUID()}`
   for (;;) {
     try {
-      const handle = await open(file, 'wx')
-      await handle.writeFile(String(process.pid))
-      await handle.close()
+      // Written first and then linked: a lock that is there always names its holder.
+      await writeFile(mine, String(process.pid))
+      await link(mine, file)
       return () => rm(file, { force: true })
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    } finally {
+      await rm(mine, { force: true })
     }
     const holder = Number(await readFile(file, 'utf8').catch(() => ''))
     if (holder > 0 && !isAlive(holder)) await rm(file, { force: true })

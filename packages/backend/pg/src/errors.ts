@@ -3,6 +3,7 @@ declare module '@evt/core' {
     EVT_MIGRATION_CHANGED: { readonly name: string; readonly migration: string }
     EVT_MIGRATION_NEWER: { readonly name: string; readonly applied: number; readonly known: number }
     EVT_PG_PERMISSION: { readonly relation: string }
+    EVT_PG_REFUSED: { readonly operation: string }
     EVT_PG_RELATION_MISSING: { readonly relation: string }
     EVT_PG_UNAVAILABLE: { readonly operation: string }
   }

@@ -1,7 +1,7 @@
 export { runOutside } from './ambient.ts'
 export { arrayLiteral } from './array-literal.ts'
 export { withConnection } from './connection.ts'
-export { scopeOf } from './database-scope.ts'
+export { type DatabaseScope, knownScope, scopeOf } from './database-scope.ts'
 export { isConnectionFailure, sqlState } from './errors.ts'
 export { quotedIdentifier, quotedTable } from './identifier.ts'
 export { type MigrateOptions, migrate } from './migrate.ts'

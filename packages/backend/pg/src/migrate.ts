@@ -1,5 +1,6 @@
 import { evtError } from '@evt/core'
 import { asError, takeConnection } from './connection.ts'
+import { identify } from './database-scope.ts'
 import { quotedIdentifier } from './identifier.ts'
 import type { Migration } from './migration-files.ts'
 import { pgFailure } from './pg-failure.ts'
@@ -25,6 +26,8 @@ export async function migrate(options: MigrateOptions): Promise<number> {
   const { connection, release } = await takeConnection(options.pool)
   let failure: Error | undefined
   try {
+    // Whoever migrates knows its database from then on, before the first message.
+    await identify(options.pool, connection)
     await connection.query('begin')
     const applied = await apply(connection, schema, options)
     await connection.query('commit')

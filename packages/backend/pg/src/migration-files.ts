@@ -12,9 +12,12 @@ export interface Migration {
   readonly checksum: string
 }
 
-/** Reads `migrations/0001_….sql` and its successors from the package that the module belongs to. */
-export function readMigrations(moduleUrl: string): readonly Migration[] {
-  const folder = findFolder(dirname(fileURLToPath(moduleUrl)))
+/**
+ * Reads `migrations/0001_….sql` and its successors from the package that the module belongs to; from a folder in there where
+ * the package keeps several kinds of tables.
+ */
+export function readMigrations(moduleUrl: string, kind = ''): readonly Migration[] {
+  const folder = join(findFolder(dirname(fileURLToPath(moduleUrl))), kind)
   const files = readdirSync(folder).filter((file) => /^\d{4}_\w+\.sql$/.test(file))
   return files.sort().map((file, index) => {
     const number = Number(file.slice(0, 4))

@@ -20,7 +20,13 @@ export function pgFailure(error: unknown, { operation, relation }: PgOperation):
     const message = `${operation} is not permitted on the table ${relation}: grant select, insert, update and delete`
     return evtError('EVT_PG_PERMISSION', message, { relation }, { cause: error })
   }
+  const reason = error instanceof Error ? error.message : String(error)
+  if (state !== undefined && /^(3D000|28)/.test(state)) {
+    // No message is at fault, and whoever creates the database or mends the password need not restart anything.
+    const message = `${operation} was refused by PostgreSQL: ${reason}`
+    return evtError('EVT_PG_REFUSED', message, { operation }, { cause: error, retryable: true })
+  }
   if (!isConnectionFailure(error)) return error
-  const message = `${operation} cannot reach PostgreSQL: ${error instanceof Error ? error.message : String(error)}`
+  const message = `${operation} cannot reach PostgreSQL: ${reason}`
   return evtError('EVT_PG_UNAVAILABLE', message, { operation }, { cause: error, retryable: true })
 }

@@ -16,6 +16,8 @@ export interface PgTransactionsOptions {
 export type PgForeignTransaction = PgQueryable | PgExecutor
 
 export interface PgTransactions extends Transactions<PgTransaction> {
+  /** The database's identity, once a connection was asked. */
+  readonly scope: string | undefined
   join<Result>(transaction: PgTransaction | PgForeignTransaction, work: () => Promise<Result>): Promise<Result>
   /**
    * The handle of any transaction of this database. Rejects with `EVT_TX_CLOSED`, `EVT_TRANSACTION_FOREIGN` or
@@ -41,6 +43,9 @@ export function pgTransactions(options: PgTransactionsOptions): PgTransactions {
   }
 
   return {
+    get scope() {
+      return knownScope(pool)?.value
+    },
     resolve,
     ambient: () => ambientTransaction(knownScope(pool)?.value),
     async run(work) {

@@ -101,6 +101,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   const target: RelayTarget = {
     clock,
     logger,
+    transports: [...ports.keys()],
     supports: (name) => ports.get(name)?.transport.supports,
     publish: (name, batch) => router.port(name).publisher.publishBatch(batch),
   }

@@ -10,9 +10,13 @@ export function expectThat(holds: boolean, promise: string): asserts holds {
 }
 
 /** Waits for a condition; rejects with the promise's words when it has not come true in time. */
-export async function eventually(condition: () => boolean, promise: string, deadlineMs = 10_000): Promise<void> {
+export async function eventually(
+  condition: () => boolean | Promise<boolean>,
+  promise: string,
+  deadlineMs = 10_000,
+): Promise<void> {
   const endMs = performance.now() + deadlineMs
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > endMs) throw new Error(`broken promise: ${promise} (not within ${deadlineMs} ms)`)
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
@@ -23,4 +27,21 @@ export const quietMs = 150
 
 export function quiet(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, quietMs))
+}
+
+/** What work threw, or undefined. */
+export function failureOf(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+}
+
+/** A promise and the function that resolves it. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open!: () => void
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
 }

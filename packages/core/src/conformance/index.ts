@@ -9,7 +9,7 @@ import { restartCases } from './restart-cases.ts'
 import { settleCases } from './settle-cases.ts'
 import { startCases } from './start-cases.ts'
 
-export type { ConformanceCase } from './case.ts'
+export { type ConformanceCase, eventually, expectThat, failureOf, gate } from './case.ts'
 export { codecCases } from './codec-cases.ts'
 export type { TransportFactory } from './harness.ts'
 

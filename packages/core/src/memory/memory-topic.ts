@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto'
 import type { Clock } from '../clock.ts'
 import { Queue } from '../consumer/queue.ts'
 import type { Outgoing, StartAt } from '../transport.ts'
@@ -17,7 +16,7 @@ export class MemoryTopic {
   #log = new Queue<MemoryMessage>()
   #logBytes = 0
   // Positions name dead letters, which a store keeps longer than this process lives: no two runs may share them.
-  #sequence = randomInt(2 ** 47)
+  #sequence = Math.floor(Math.random() * 2 ** 47)
 
   constructor(name: string, clock: Clock, maxMessages: number, maxBytes: number) {
     this.name = name

@@ -59,8 +59,8 @@ export function pgDlqStore(options: PgDlqOptions): PgDlqStore {
   const where = `($1::text is null or event = $1) and ($2::text is null or consumer = $2)
     and ($3::timestamptz is null or dead_lettered_at >= $3) and ($4::timestamptz is null or dead_lettered_at < $4)`
   const filterValues = ({ event, consumer, from, to }: DlqFilter) => [
-    event ?? null,
-    consumer ?? null,
+    stored(event),
+    stored(consumer),
     from ?? null,
     to ?? null,
   ]
@@ -69,7 +69,7 @@ export function pgDlqStore(options: PgDlqOptions): PgDlqStore {
     select ${columns}
     from unnest(${texts.map((_name, index) => `($${index + 1}::text)::text[]`).join(', ')},
       ($13::text)::bytea[], ($14::text)::integer[], ($15::text)::timestamptz[]) as given (${columns})
-    on conflict do nothing`
+    order by id on conflict do nothing`
   return {
     name: 'pg',
     async append(entries) {
@@ -100,7 +100,7 @@ export function pgDlqStore(options: PgDlqOptions): PgDlqStore {
       const rows = await ask(
         'Listing dead letters',
         `select ${columns} from ${table} where ${where} and ($5::text is null or id > $5) order by id limit $6`,
-        [...filterValues(filter), page.cursor ?? null, limit + 1],
+        [...filterValues(filter), stored(page.cursor), limit + 1],
       )
       const entries = (rows as Row[]).slice(0, limit).map(toEntry)
       return { entries, cursor: rows.length > limit ? entries.at(-1)!.id : undefined }
@@ -120,18 +120,22 @@ export function pgDlqStore(options: PgDlqOptions): PgDlqStore {
   }
 }
 
+/** Text as it stands in the table. */
+function stored(text: string | undefined): string | null {
+  return text === undefined ? null : encodeText(text)
+}
+
 function toTexts(entry: DeadLetterEntry): Readonly<Record<(typeof texts)[number], string | null>> {
-  const text = (value: string | undefined) => (value === undefined ? null : encodeText(value))
   return {
     id: encodeText(entry.id),
-    message_id: text(entry.messageId),
+    message_id: stored(entry.messageId),
     event: encodeText(entry.event),
     topic: encodeText(entry.topic),
     consumer: encodeText(entry.consumer),
     position: encodeText(entry.position),
-    source: text(entry.source),
-    key: text(entry.key),
-    content_type: text(entry.contentType),
+    source: stored(entry.source),
+    key: stored(entry.key),
+    content_type: stored(entry.contentType),
     headers: encodeText(JSON.stringify(entry.headers)),
     reason: encodeText(entry.reason),
     history: encodeText(JSON.stringify(entry.history)),

@@ -1,7 +1,11 @@
 import {
   type Batch,
   type BatchHandler,
+  checkFunction,
+  checkKnown,
+  crashPoint,
   type Delivery,
+  evtError,
   type Handler,
   type HandlerResult,
   isEvtError,
@@ -10,10 +14,11 @@ import {
   type Transactions,
 } from '@evt/core'
 import type { Entered, InboxStore } from './inbox-store.ts'
+import { messageKey } from './message-key.ts'
 
 export interface ExactlyOnceOptions<Transaction> {
   /** Transactions of the database that holds effect and inbox; the bus's outbox must be of the same. */
-  readonly transactions: Pick<Transactions<Transaction>, 'run'>
+  readonly transactions: Pick<Transactions<Transaction>, 'run'> & { readonly scope?: string | undefined }
   readonly inbox: InboxStore<Transaction>
   /** Told of every delivery whose effect is there already. */
   readonly onDuplicate?: ((delivery: Delivery) => void) | undefined
@@ -41,20 +46,31 @@ const heldRetryMs = 100
 
 /**
  * Wraps handlers so that inbox entry, effect and outgoing messages commit together: the effect happens once in this
- * database, as long as the inbox remembers the message. What a handler does elsewhere may happen more often.
+ * database, as long as the inbox remembers the message. What a handler does elsewhere may happen more often. Throws
+ * `EVT_TRANSACTION_FOREIGN` where inbox and transactions are known to be of different databases.
  */
 export function exactlyOnce<Transaction>(options: ExactlyOnceOptions<Transaction>): ExactlyOnce<Transaction> {
+  checkKnown('exactlyOnce', options, ['transactions', 'inbox', 'onDuplicate'])
   const { transactions, inbox, onDuplicate } = options
+  checkFunction('transactions.run', transactions?.run)
+  checkFunction('inbox.enter', inbox?.enter)
+  const [expected, actual] = [transactions.scope, inbox.scope]
+  if (expected !== undefined && actual !== undefined && expected !== actual) {
+    const text = `The inbox is in database ${actual}, the transactions are of ${expected}: they could not commit together`
+    throw evtError('EVT_TRANSACTION_FOREIGN', text, { expected, actual })
+  }
 
   const once =
     <Name extends string, Payload>(handler: OnceHandler<Name, Payload, Transaction>): Handler<Name, Payload> =>
     async (payload, delivery) => {
       await uncountedWhenUnknown(() =>
         transactions.run(async (transaction) => {
-          const [entered] = await inbox.enter(transaction, delivery.consumer, [delivery.id])
+          const [entered] = await inbox.enter(transaction, delivery.consumer, [messageKey(delivery)])
           if (entered === 'done') return onDuplicate?.(delivery)
           if (entered === 'held') retry(held(), { afterMs: heldRetryMs, counted: false })
+          crashPoint('inbox.entered')
           const result = await handler(payload, delivery, transaction)
+          crashPoint('inbox.handled')
           if (result === undefined) return
           const messages = (Array.isArray(result) ? result : [result]) as readonly Message[]
           await delivery.publishDerived(messages, { transaction })
@@ -75,7 +91,7 @@ export function exactlyOnce<Transaction>(options: ExactlyOnceOptions<Transaction
             const entered = await inbox.enter(
               transaction,
               chosen[0]!.consumer,
-              chosen.map((delivery) => delivery.id),
+              chosen.map((delivery) => messageKey(delivery)),
             )
             const fresh = indexes.filter((_index, place) => entered[place] === 'fresh')
             note(entered, indexes)

@@ -1,4 +1,16 @@
 import './errors.ts'
 
-export type { Lease, OutboxRow, OutboxStore, Position, ReadRange } from './outbox-store.ts'
-export { createRelay, type Relay, type RelayOptions, relayOptionNames } from './relay.ts'
+export { type MemoryOutbox, type MemoryOutboxOptions, memoryOutbox } from './memory-outbox.ts'
+export { memoryOutboxStore } from './memory-outbox-store.ts'
+export { type MemoryTransaction, type MemoryTransactions, memoryTransactions } from './memory-transactions.ts'
+export type {
+  Lead,
+  Lease,
+  OutboxRow,
+  OutboxStore,
+  ParkedRow,
+  Position,
+  ReadRange,
+  StoreSupport,
+} from './outbox-store.ts'
+export { createRelay, type Relay, type RelayOptions } from './relay.ts'

@@ -1,7 +1,17 @@
-import { crashPoint, evtError, type PartHealth, type RelayTarget, uuidv7, wholeNumber } from '@evt/core'
-import { Deleter } from './deleter.ts'
+import {
+  checkKnown,
+  evtError,
+  invalidOption,
+  type PartHealth,
+  type RelayTarget,
+  type Timer,
+  uuidv7,
+  wholeNumber,
+} from '@evt/core'
+import { Courier } from './courier.ts'
 import type {} from './errors.ts'
-import type { Lease, OutboxRow, OutboxStore, Position } from './outbox-store.ts'
+import { LeadKeeper } from './lead-keeper.ts'
+import type { OutboxStore, Position } from './outbox-store.ts'
 
 export interface RelayOptions {
   /** Rows read and published at once. Default 1,000. */
@@ -14,7 +24,10 @@ export interface RelayOptions {
   readonly onRefused?: 'park' | 'block' | undefined
 }
 export interface Relay {
-  /** Publishes what is due, then returns: for cron and serverless. */
+  /**
+   * Publishes what is due, then returns: for cron and serverless. No call begins after the budget; one under way is awaited,
+   * after an abort for half a second at most. Nothing is published while another relay leads.
+   */
   drain(options: {
     readonly budgetMs: number
     readonly signal?: AbortSignal | undefined
@@ -23,269 +36,212 @@ export interface Relay {
   /** Says where `drain` publishes, without starting anything. */
   attach(target: RelayTarget): void
   stop(): Promise<void>
-  /** Something was committed. */
-  wake(): void
+  /** Something was committed. True where this relay leads, so that no other one need be told. */
+  wake(): boolean
   health(): PartHealth
 }
-interface Burst {
-  published: number
-  blocked: Set<string>
-  failed: boolean
-}
 
-/** Rows whose transport confirms only when handled are published one per call, so many at a time. */
-const settledWindow = 512
-export const relayOptionNames: readonly string[] = ['batch', 'pollMs', 'leaseMs', 'onRefused']
+const longestBackOffMs = 10_000
+const abortGraceMs = 500
 
 /**
  * Publishes committed rows in bursts: fix an upper position, read everything up to it from the start in order, publish,
  * stop a key at its first failure, delete what was accepted. Order needs no lease; the single lead avoids duplicates.
  */
 export function createRelay(store: OutboxStore<never>, options: RelayOptions = {}): Relay {
+  checkKnown('relay', options, ['batch', 'pollMs', 'leaseMs', 'onRefused'])
   const batch = wholeNumber('relay.batch', options.batch, { min: 1, default: 1_000 })
   const pollMs = wholeNumber('relay.pollMs', options.pollMs, { min: 1, default: 1_000 })
   const leaseMs = wholeNumber('relay.leaseMs', options.leaseMs, { min: 100, default: 15_000 })
-  const park = (options.onRefused ?? 'park') === 'park'
+  const onRefused = options.onRefused ?? 'park'
+  if (onRefused !== 'park' && onRefused !== 'block')
+    throw invalidOption('relay.onRefused', "expected 'park' or 'block'")
   const owner = uuidv7(Date.now())
-  const deleter = new Deleter(async (positions) => {
-    await store.delete(positions)
-    crashPoint('outbox.deleted')
-  })
-  const inFlight = new Set<Position>()
-  let windowFree: (() => void) | undefined
   let target: RelayTarget | undefined
+  let lead: LeadKeeper | undefined
+  let couriers: readonly Courier[] = []
   let stopping = false
   let woken = false
   let wakeUp: (() => void) | undefined
   let loop: Promise<void> | undefined
+  let draining: Promise<unknown> = Promise.resolve()
   let failing: unknown
+  let unmoved: Position | null = null
+  let stranger: string | undefined
 
+  const attach = (to: RelayTarget): LeadKeeper => {
+    if (target === to && lead !== undefined) return lead
+    target = to
+    const keeper = new LeadKeeper({ store, clock: to.clock, owner, leaseMs })
+    couriers = to.transports.map((transport) => {
+      const supports = to.supports(transport)!
+      const onReady = () => {
+        if (woken) wakeUp?.()
+      }
+      return new Courier({
+        ...{ store, transport, supports, target: to, batch, onRefused, onReady },
+        lead: () => keeper.lease,
+      })
+    })
+    lead = keeper
+    return keeper
+  }
   const report = (error: unknown) => {
     if (failing === undefined) target?.logger.warn({ outbox: store.name, error }, 'the relay failed')
     failing = error
   }
-  const keyOf = (row: OutboxRow) =>
-    row.message.key === undefined ? undefined : `${row.message.transport}\n${row.message.key}`
-  const block = (burst: Burst, row: OutboxRow) => {
-    burst.failed = true
-    const key = keyOf(row)
-    if (key !== undefined) burst.blocked.add(key)
+  const anyReady = () => couriers.some((courier) => courier.isReady)
+  const dispatch = (bound: Position) => {
+    for (const courier of couriers) courier.run(bound)
   }
-  const publishSettled = async (to: RelayTarget, burst: Burst, rows: readonly OutboxRow[]) => {
-    for (const row of rows) {
-      if (stopping || inFlight.has(row.position)) continue
-      while (inFlight.size >= settledWindow && !stopping)
-        await new Promise<void>((resolve) => {
-          windowFree = resolve
-        })
-      if (stopping) return
-      inFlight.add(row.position)
-      void to.publish(row.message.transport, [row.message]).then((failures) => {
-        inFlight.delete(row.position)
-        if (failures.length === 0) {
-          burst.published += 1
-          crashPoint('outbox.published')
-          deleter.add([row.position])
-        } else report(failures[0]!.error)
-        windowFree?.()
-      })
-    }
-  }
-  const publishRows = async (
-    to: RelayTarget,
-    lease: Lease,
-    burst: Burst,
-    transport: string,
-    rows: readonly OutboxRow[],
-  ) => {
-    const supports = to.supports(transport)
-    if (supports === undefined) {
-      report(
-        evtError(
-          'EVT_TRANSPORT_UNKNOWN',
-          `The outbox has rows for the transport "${transport}", which this bus does not have`,
-          { transport, known: [] },
-        ),
-      )
-      for (const row of rows) block(burst, row)
+  /** Rows whose transport this bus does not have are nobody's work; they are looked for where nothing else moves. */
+  const lookForStrangers = async (bound: Position | null) => {
+    const isUnmoved = bound !== null && bound === unmoved
+    unmoved = bound
+    if (!isUnmoved) {
+      if (bound === null) stranger = undefined
       return
     }
-    if (supports.confirms === 'settled') return publishSettled(to, burst, rows)
-    let rest = rows
-    while (rest.length > 0) {
-      // Where a batch may be accepted in parts, a key's second message may only follow once its first is known to be there.
-      const now = supports.publishOrder === 'prefix' ? rest : firstOfEachKey(rest, keyOf)
-      const chosen = new Set(now)
-      rest = now === rest ? [] : rest.filter((row) => !chosen.has(row) && !burst.blocked.has(keyOf(row) ?? ''))
-      const failures = new Map(
-        (
-          await to.publish(
-            transport,
-            now.map((row) => row.message),
-          )
-        ).map((failure) => [failure.index, failure]),
-      )
-      const accepted: Position[] = []
-      const refused: { position: Position; reason: string }[] = []
-      for (const [index, row] of now.entries()) {
-        const failure = failures.get(index)
-        if (failure === undefined) accepted.push(row.position)
-        else if (failure.outcome === 'refused' && park)
-          refused.push({
-            position: row.position,
-            reason: String((failure.error as Error)?.message ?? failure.error).slice(0, 2_048),
-          })
-        else {
-          report(failure.error)
-          block(burst, row)
-        }
-      }
-      burst.published += accepted.length
-      if (accepted.length > 0) {
-        crashPoint('outbox.published')
-        deleter.add(accepted)
-      }
-      if (refused.length > 0 && (await store.park(lease, refused))) {
-        crashPoint('outbox.parked')
-        target?.logger.error(
-          { outbox: store.name, rows: refused.length, reason: refused[0]!.reason },
-          'refused messages were put aside',
-        )
-      }
+    const noneOf = couriers.map((courier) => courier.transport)
+    const range = { transport: { noneOf }, after: undefined, upTo: bound, skipKeys: [], limit: 1, maxBytes: 1 }
+    const [row] = await store.read(range)
+    const found = row === undefined ? undefined : (row.message?.transport ?? 'unreadable')
+    if (found !== undefined && found !== stranger) {
+      target!.logger.error({ outbox: store.name, transport: found }, 'the outbox has rows for an unknown transport')
     }
+    stranger = found
   }
-  const runBurst = async (to: RelayTarget, lease: Lease, untilMs: number): Promise<Burst> => {
-    const burst: Burst = { published: 0, blocked: new Set(), failed: false }
-    const upTo = await store.bound()
-    if (upTo === null) return burst
-    let after: Position | undefined
-    let reading = store.read({ after, upTo, skipKeys: [], limit: batch })
-    for (;;) {
-      const rows = await reading
-      if (rows.length === 0) break
-      after = rows.at(-1)!.position
-      const last = rows.length < batch
-      // The next rows are read while these are published.
-      if (!last) {
-        reading = store.read({ after, upTo, skipKeys: [...burst.blocked], limit: batch })
-        reading.catch(() => undefined)
-      }
-      const due = rows.filter(
-        (row) => !inFlight.has(row.position) && !deleter.has(row.position) && !burst.blocked.has(keyOf(row) ?? ''),
-      )
-      for (const [transport, some] of byTransport(due)) await publishRows(to, lease, burst, transport, some)
-      if (last || stopping || to.clock.monotonicMs() > untilMs) break
-    }
-    await deleter.drained()
-    if (!burst.failed) failing = undefined
-    return burst
+  const look = async (keeper: LeadKeeper, isPoll: boolean) => {
+    let bound: Position | null | undefined
+    if (keeper.isDue) bound = await keeper.renew()
+    else if (anyReady()) bound = await store.bound()
+    if (keeper.lease === undefined) return
+    if (bound !== undefined && bound !== null) dispatch(bound)
+    if (isPoll && bound !== undefined) await lookForStrangers(bound)
   }
   const sleep = (delayMs: number) =>
-    new Promise<void>((resolve) => {
-      const timer = target!.clock.startTimer(resolve, delayMs)
+    new Promise<boolean>((resolve) => {
+      const timer = target!.clock.startTimer(() => resolve(true), delayMs)
       wakeUp = () => {
         timer.cancel()
-        resolve()
+        resolve(false)
       }
-      if (woken || stopping) wakeUp()
+      if (stopping || (woken && anyReady())) wakeUp()
     })
-  const run = async (to: RelayTarget) => {
-    let lease: Lease | null = null
-    let leadUntilMs = 0
+  const run = async (to: RelayTarget, keeper: LeadKeeper) => {
     let backOffMs = 0
+    let isPoll = true
+    for (const transport of to.transports) {
+      const { durability, confirms } = to.supports(transport)!
+      // A row is deleted once its message was accepted; a transport that keeps nothing would lose it then.
+      if (durability === 'broker' || confirms === 'settled') continue
+      to.logger.warn({ outbox: store.name, transport }, 'the transport may lose what the outbox has handed over to it')
+    }
+    await store.probe().then(({ durability }) => {
+      if (durability === 'relaxed')
+        to.logger.warn({ outbox: store.name }, 'a crash of the database may lose what it has committed')
+    }, report)
     while (!stopping) {
+      // Being woken counts until it has been looked: while every courier is busy it has not.
+      if (keeper.isDue || anyReady()) woken = false
       try {
-        if (lease === null || to.clock.monotonicMs() > leadUntilMs - (leaseMs * 2) / 3) {
-          const askedMs = to.clock.monotonicMs()
-          lease = await store.lead(owner, leaseMs)
-          leadUntilMs = askedMs + leaseMs
-          if (lease !== null) crashPoint('outbox.led')
-        }
-        woken = false
-        const burst = lease === null ? undefined : await runBurst(to, lease, leadUntilMs - leaseMs / 2)
-        backOffMs = burst?.failed ? Math.min(10_000, Math.max(100, backOffMs * 2)) : 0
+        await look(keeper, isPoll)
+        backOffMs = 0
+        failing = undefined
       } catch (error) {
         report(error)
-        lease = null
-        backOffMs = Math.min(10_000, Math.max(100, backOffMs * 2))
+        backOffMs = Math.min(longestBackOffMs, Math.max(100, backOffMs * 2))
       }
       if (stopping) break
-      if (backOffMs > 0) woken = false
-      await sleep(backOffMs > 0 ? backOffMs : pollMs)
+      // A relay that does not lead, or whose store is down, has no use for being woken.
+      if (backOffMs > 0 || keeper.lease === undefined) woken = false
+      isPoll = await sleep(backOffMs > 0 ? backOffMs : Math.min(pollMs, Math.ceil(leaseMs / 3)))
     }
-    await deleter.drained().catch(report)
-    if (lease !== null) await store.release(lease).catch(report)
+  }
+  const drainOnce = async (budgetMs: number, signal: AbortSignal | undefined) => {
+    if (target === undefined || lead === undefined) {
+      throw evtError('EVT_OUTBOX_NOT_STARTED', 'The outbox belongs to no started bus yet: call bus.start() first', {
+        outbox: store.name,
+      })
+    }
+    const keeper = lead
+    const isAlone = loop === undefined
+    const { clock } = target
+    const untilMs = clock.monotonicMs() + budgetMs
+    const isOver = () => signal?.aborted === true || clock.monotonicMs() >= untilMs
+    const nudge = () => {
+      for (const courier of couriers) courier.nudge()
+    }
+    const count = () => couriers.reduce((sum, courier) => sum + courier.published, 0)
+    const before = count()
+    if (isAlone) {
+      for (const courier of couriers) courier.resume()
+      keeper.endsWhen(isOver)
+    }
+    const timer = clock.startTimer(nudge, budgetMs)
+    let grace: Timer | undefined
+    signal?.addEventListener('abort', nudge, { once: true })
+    try {
+      for (let last = -1; !isOver() && count() > last; ) {
+        last = count()
+        const bound = await keeper.renew()
+        if (bound === null || keeper.lease === undefined) break
+        dispatch(bound)
+        await Promise.all(couriers.map((courier) => courier.quiet(isOver)))
+      }
+      if (isAlone) {
+        // A call under way at the end is awaited, so that what it publishes is deleted; after an abort not for ever.
+        let isPatient = true
+        grace = clock.startTimer(() => {
+          isPatient = false
+          nudge()
+        }, abortGraceMs)
+        await Promise.all(couriers.map((courier) => courier.stop(() => signal?.aborted === true && !isPatient)))
+        await keeper.release()
+      }
+    } finally {
+      timer.cancel()
+      grace?.cancel()
+      signal?.removeEventListener('abort', nudge)
+      if (isAlone) keeper.endsWhen(undefined)
+    }
+    return { published: count() - before, remaining: (await store.count()).waiting }
   }
   return {
     start(to) {
-      target = to
+      const keeper = attach(to)
       stopping = false
-      loop ??= run(to)
+      for (const courier of couriers) courier.resume()
+      loop ??= run(to, keeper)
     },
-    attach(to) {
-      target = to
-    },
+    attach,
     wake() {
+      const leads = loop !== undefined && lead?.lease !== undefined
       woken = true
-      wakeUp?.()
+      if (leads && anyReady()) wakeUp?.()
+      return leads
     },
-    async drain({ budgetMs, signal }) {
-      if (target === undefined)
-        throw evtError('EVT_OUTBOX_NOT_STARTED', 'The outbox belongs to no started bus yet: call bus.start() first', {
-          outbox: store.name,
-        })
-      const untilMs = target.clock.monotonicMs() + budgetMs
-      let published = 0
-      for (;;) {
-        const lease = await store.lead(owner, Math.max(leaseMs, budgetMs))
-        if (lease === null || signal?.aborted) break
-        const burst = await runBurst(target, lease, untilMs)
-        published += burst.published
-        if (burst.published === 0 || burst.failed || target.clock.monotonicMs() > untilMs) {
-          await store.release(lease)
-          break
-        }
-      }
-      return { published, remaining: (await store.count()).waiting }
+    drain({ budgetMs, signal }) {
+      const drained = draining.then(() => drainOnce(budgetMs, signal))
+      draining = drained.catch(() => undefined)
+      return drained
     },
     async stop() {
       stopping = true
       wakeUp?.()
-      windowFree?.()
       await loop
       loop = undefined
+      await Promise.all(couriers.map((courier) => courier.stop().catch(report)))
+      await lead?.release().catch(report)
     },
     health() {
-      if (failing === undefined) return { name: `outbox:${store.name}`, status: 'healthy' }
-      return {
-        name: `outbox:${store.name}`,
-        status: 'degraded',
-        reason: failing instanceof Error ? failing.message : String(failing),
+      const name = `outbox:${store.name}`
+      const found = failing ?? couriers.map((courier) => courier.failing).find((failure) => failure !== undefined)
+      if (found !== undefined) {
+        return { name, status: 'degraded', reason: found instanceof Error ? found.message : String(found) }
       }
+      if (stranger === undefined) return { name, status: 'healthy' }
+      return { name, status: 'degraded', reason: `it has rows for the transport "${stranger}", which this bus lacks` }
     },
   }
-}
-
-function firstOfEachKey(
-  rows: readonly OutboxRow[],
-  keyOf: (row: OutboxRow) => string | undefined,
-): readonly OutboxRow[] {
-  const seen = new Set<string>()
-  return rows.filter((row) => {
-    const key = keyOf(row)
-    if (key === undefined) return true
-    if (seen.has(key)) return false
-    seen.add(key)
-    return true
-  })
-}
-
-function byTransport(rows: readonly OutboxRow[]): ReadonlyMap<string, readonly OutboxRow[]> {
-  const grouped = new Map<string, OutboxRow[]>()
-  for (const row of rows) {
-    const group = grouped.get(row.message.transport)
-    if (group === undefined) grouped.set(row.message.transport, [row])
-    else group.push(row)
-  }
-  return grouped
 }

@@ -1,1 +1,2 @@
 export { type PgOutbox, type PgOutboxOptions, pgOutbox } from './pg-outbox.ts'
+export { type PgOutboxStoreOptions, pgOutboxStore } from './pg-outbox-store.ts'

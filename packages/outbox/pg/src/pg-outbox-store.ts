@@ -1,44 +1,55 @@
-import type { StoredMessage } from '@evt/core'
+import { checkKnown, type StoredMessage } from '@evt/core'
 import type { Lease, OutboxRow, OutboxStore } from '@evt/outbox'
 import {
   arrayLiteral,
-  decodeText,
   encodeText,
-  type PgOperation,
   type PgPoolLike,
   type PgTransaction,
   pgFailure,
+  quotedTable,
+  scopeOf,
   withConnection,
 } from '@evt/pg'
+import { readingStatement, toOutboxRow, type WrittenRow } from './outbox-rows.ts'
 
-interface Row {
-  readonly id: string
-  readonly transport: string
-  readonly topic: string
-  readonly message_id: string
-  readonly key: string | null
-  readonly headers: string
-  readonly payload: Uint8Array
+export interface PgOutboxStoreOptions {
+  /** A pg `Pool`. Whoever creates it closes it. */
+  readonly pool: PgPoolLike
+  /** Default `public`. */
+  readonly schema?: string | undefined
+  /** Default `evt_outbox`; the lead of the relay is kept in `<table>_lead`. */
+  readonly table?: string | undefined
 }
+const maxStatementBytes = 32 * 1_024 * 1_024
 type Write = (sql: string, values: readonly unknown[]) => Promise<unknown>
 
 /** Rows in one table, the lead in another beside it. Time is the server's. */
-export function pgOutboxStore(pool: PgPoolLike, table: string, leadTable: string): OutboxStore<PgTransaction> {
-  const ask = async (
-    operation: string,
-    sql: string,
-    values: readonly unknown[] = [],
-  ): Promise<{ rows: readonly unknown[]; rowCount: number }> => {
+export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTransaction> {
+  checkKnown('pgOutboxStore', options, ['pool', 'schema', 'table'])
+  const { pool, schema = 'public', table: name = 'evt_outbox' } = options
+  const table = quotedTable(schema, name)
+  const leadTable = quotedTable(schema, `${name}_lead`)
+  const reading = readingStatement(table)
+  const newest = `(select max(id)::text from ${table} where refused is null)`
+  const ask = async (operation: string, sql: string, values: readonly unknown[] = []) => {
     try {
       const answer = await withConnection(pool, (connection) => connection.query(sql, [...values]))
       return { rows: answer.rows, rowCount: answer.rowCount ?? 0 }
     } catch (error) {
-      throw pgFailure(error, { operation, relation: table } satisfies PgOperation)
+      throw pgFailure(error, { operation, relation: table })
     }
   }
   const mine = (lease: Lease) => [lease.owner, lease.token]
   return {
     name: 'pg',
+    async probe() {
+      const { rows } = await ask(
+        'Asking the database',
+        `select current_setting('synchronous_commit') <> 'off' and current_setting('fsync') = 'on' as synced`,
+      )
+      const { synced } = rows[0] as { synced: boolean }
+      return { durability: synced ? 'synced' : 'relaxed', scope: (await scopeOf(pool)).value }
+    },
     append: (transaction, messages) => insertRows(table, (sql, values) => transaction.query(sql, values), messages),
     async lead(owner, leaseMs) {
       const { rows } = await ask(
@@ -48,11 +59,11 @@ export function pgOutboxStore(pool: PgPoolLike, table: string, leadTable: string
          on conflict (one) do update set owner = excluded.owner, expires_at = excluded.expires_at,
            token = held.token + (held.owner <> excluded.owner)::int
          where held.owner = excluded.owner or held.expires_at < statement_timestamp()
-         returning token::text`,
+         returning token::text, ${newest} as bound`,
         [owner, leaseMs],
       )
-      const row = rows[0] as { token: string } | undefined
-      return row === undefined ? null : { owner, token: row.token }
+      const row = rows[0] as { token: string; bound: string | null } | undefined
+      return row === undefined ? null : { owner, token: row.token, bound: row.bound }
     },
     async release(lease) {
       await ask(
@@ -62,19 +73,20 @@ export function pgOutboxStore(pool: PgPoolLike, table: string, leadTable: string
       )
     },
     async bound() {
-      const { rows } = await ask('Reading the outbox', `select max(id)::text as id from ${table} where refused is null`)
-      return (rows[0] as { id: string | null }).id
+      const { rows } = await ask('Reading the outbox', `select ${newest} as bound`)
+      return (rows[0] as { bound: string | null }).bound
     },
-    async read({ after, upTo, skipKeys, limit }) {
-      const { rows } = await ask(
-        'Reading the outbox',
-        `select id::text, transport, topic, message_id, key, headers, payload from ${table}
-         where id > $1 and id <= $2 and refused is null
-           and (cardinality(($3::text)::text[]) = 0 or key is null or (transport || E'\\n' || key) <> all (($3::text)::text[]))
-         order by ${table}.id limit $4`,
-        [after ?? '0', upTo, arrayLiteral(skipKeys.map(encodeText)), limit],
-      )
-      return (rows as Row[]).map(toOutboxRow)
+    async read({ transport, after, upTo, skipKeys, limit, maxBytes }) {
+      const { rows } = await ask('Reading the outbox', reading, [
+        after ?? '0',
+        upTo,
+        arrayLiteral(skipKeys.map(encodeText)),
+        limit,
+        maxBytes,
+        'only' in transport ? transport.only : null,
+        arrayLiteral('noneOf' in transport ? transport.noneOf : []),
+      ])
+      return (rows as WrittenRow[]).map((row): OutboxRow => toOutboxRow(row))
     },
     async delete(positions) {
       await ask('Deleting published rows', `delete from ${table} where id = any (($1::text)::bigint[])`, [
@@ -82,18 +94,23 @@ export function pgOutboxStore(pool: PgPoolLike, table: string, leadTable: string
       ])
     },
     async park(lease, parked) {
-      const { rowCount } = await ask(
+      const { rows } = await ask(
         'Putting refused rows aside',
-        `update ${table} as row set refused = given.reason
-         from unnest(($3::text)::bigint[], ($4::text)::text[]) as given (id, reason)
-         where row.id = given.id and exists (select from ${leadTable} where owner = $1 and token = $2 and expires_at >= statement_timestamp())`,
+        `with held as materialized (
+           select from ${leadTable} where owner = $1 and token = $2 and expires_at >= statement_timestamp() for update
+         ), put as (
+           update ${table} as row set refused = given.reason
+           from unnest(($3::text)::bigint[], ($4::text)::text[]) as given (id, reason)
+           where row.id = given.id and exists (select from held)
+         )
+         select exists (select from held) as held`,
         [
           ...mine(lease),
           `{${parked.map((row) => row.position).join(',')}}`,
           arrayLiteral(parked.map((row) => encodeText(row.reason))),
         ],
       )
-      return rowCount > 0
+      return (rows[0] as { held: boolean }).held
     },
     async count() {
       const { rows } = await ask(
@@ -105,8 +122,22 @@ export function pgOutboxStore(pool: PgPoolLike, table: string, leadTable: string
   }
 }
 
-/** One statement for any number of messages. */
+/** One statement for any number of messages, unless they are so large that the server could not take them at once. */
 export async function insertRows(table: string, write: Write, messages: readonly StoredMessage[]): Promise<void> {
+  let first = 0
+  let bytes = 0
+  for (const [index, message] of messages.entries()) {
+    if (index > first && bytes + message.payload.byteLength > maxStatementBytes) {
+      await insertSome(table, write, messages.slice(first, index))
+      first = index
+      bytes = 0
+    }
+    bytes += message.payload.byteLength
+  }
+  await insertSome(table, write, first === 0 ? messages : messages.slice(first))
+}
+
+async function insertSome(table: string, write: Write, messages: readonly StoredMessage[]): Promise<void> {
   const column = (value: (message: StoredMessage) => string | null) => arrayLiteral(messages.map(value))
   await write(
     `insert into ${table} (transport, topic, message_id, key, headers, payload)
@@ -115,27 +146,12 @@ export async function insertRows(table: string, write: Write, messages: readonly
        ($6::text)::bytea[])
        with ordinality as given (transport, topic, message_id, key, headers, payload, place) order by place`,
     [
-      column((message) => message.transport),
-      column((message) => message.topic),
+      column((message) => encodeText(message.transport)),
+      column((message) => encodeText(message.topic)),
       column((message) => encodeText(message.id)),
       column((message) => (message.key === undefined ? null : encodeText(message.key))),
       column((message) => encodeText(JSON.stringify(message.headers))),
       arrayLiteral(messages.map((message) => message.payload)),
     ],
   )
-}
-
-function toOutboxRow(row: Row): OutboxRow {
-  const headers = Object.assign(Object.create(null), JSON.parse(decodeText(row.headers))) as Record<string, string>
-  return {
-    position: row.id,
-    message: {
-      transport: row.transport,
-      topic: row.topic,
-      id: decodeText(row.message_id),
-      key: row.key === null ? undefined : decodeText(row.key),
-      headers,
-      payload: row.payload,
-    },
-  }
 }

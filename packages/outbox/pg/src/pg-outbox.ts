@@ -1,12 +1,15 @@
-import { checkKnown, type Outbox, type StoredMessage } from '@evt/core'
-import { createRelay, type Relay, type RelayOptions, relayOptionNames } from '@evt/outbox'
+import { checkFunction, checkKnown, type Outbox, type StoredMessage } from '@evt/core'
+import { createRelay, type OutboxStore, type Relay, type RelayOptions } from '@evt/outbox'
 import {
   migrate,
+  type PgListenPool,
   type PgPoolLike,
   type PgTransaction,
   type PgTransactions,
+  type PgWake,
   pgFailure,
   pgTransactions,
+  pgWake,
   quotedTable,
   readMigrations,
 } from '@evt/pg'
@@ -21,6 +24,11 @@ export interface PgOutboxOptions {
   readonly table?: string | undefined
   /** `false`: this process writes rows and never publishes them by itself. */
   readonly relay?: false | RelayOptions | undefined
+  /**
+   * Tells relays in other processes of a commit, and listens for them, on one connection more. Default: over the same pool
+   * where that is pg's own and has room for it. Behind a transaction pooler give a pool with a direct address, or `false`.
+   */
+  readonly listen?: false | { readonly pool: PgListenPool } | undefined
 }
 /** Outbox and transactions of one database. */
 export interface PgOutbox extends Outbox<PgTransaction>, Omit<PgTransactions, 'ambient'> {
@@ -29,20 +37,24 @@ export interface PgOutbox extends Outbox<PgTransaction>, Omit<PgTransactions, 'a
   /** Creates or updates its tables; any number of processes may call it at once. */
   migrate(): Promise<void>
   /** Rows that wait to be published, and rows a transport refused. */
-  count(): Promise<{ readonly waiting: number; readonly parked: number }>
+  count: OutboxStore<never>['count']
 }
+
+/** A pool must have connections left for work while one of them listens. */
+const fewestToListen = 4
 
 /** Publishes inside a transaction: messages are buffered and written in one statement right before COMMIT. */
 export function pgOutbox(options: PgOutboxOptions): PgOutbox {
-  checkKnown('pgOutbox', options, ['pool', 'schema', 'table', 'relay'])
+  checkKnown('pgOutbox', options, ['pool', 'schema', 'table', 'relay', 'listen'])
   const { pool, schema = 'public', table: name = 'evt_outbox' } = options
   const table = quotedTable(schema, name)
   const lead = `${name}_lead`
-  const relayOptions = options.relay === false ? {} : (options.relay ?? {})
-  checkKnown('pgOutbox.relay', relayOptions, relayOptionNames)
+  const relays = options.relay !== false
   const transactions = pgTransactions({ pool })
-  const store = pgOutboxStore(pool, table, quotedTable(schema, lead))
-  const relay = createRelay(store as never, relayOptions)
+  const store = pgOutboxStore({ pool, schema, table: name })
+  const relay = createRelay(store as never, options.relay === false ? {} : options.relay)
+  const listenPool = listenPoolOf(options)
+  let wake: PgWake | undefined
   const buffers = new WeakMap<PgTransaction, StoredMessage[]>()
 
   const write = async (
@@ -66,10 +78,18 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
     // Somebody else's transaction has no moment before its commit: rows are written at once.
     if (!transaction.beforeCommit((query) => write(query, buffer))) return write(transaction.query, messages)
     buffers.set(transaction, buffer)
-    transaction.afterCommit(() => relay.wake())
+    transaction.afterCommit(() => {
+      // Whoever leads is told directly where it is this process, else by a statement of its own after the commit.
+      if (relay.wake() || listenPool === undefined) return
+      wake ??= pgWake({ pool: listenPool, channel: name })
+      wake.notify()
+    })
   }
   return {
     name: 'pg',
+    get scope() {
+      return transactions.scope
+    },
     run: transactions.run,
     join: transactions.join,
     resolve: transactions.resolve,
@@ -77,16 +97,34 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
     append,
     store: (messages) => transactions.run((transaction) => append(transaction, messages)),
     async start(target) {
-      if (options.relay === false) relay.attach(target)
-      else relay.start(target)
+      if (!relays) return void relay.attach(target)
+      relay.start(target)
+      if (listenPool === undefined) return
+      wake ??= pgWake({ pool: listenPool, channel: name, clock: target.clock, logger: target.logger })
+      wake.listen(() => relay.wake())
     },
-    stop: () => relay.stop(),
+    async stop() {
+      const waking = wake
+      wake = undefined
+      await Promise.all([relay.stop(), waking?.close()])
+    },
     health: async () => relay.health(),
     relay,
-    count: () => store.count(),
+    count: store.count,
     async migrate() {
       const migrations = readMigrations(import.meta.url)
       await migrate({ pool, name: `outbox/${name}`, schema, migrations, identifiers: { table: name, lead } })
     },
   }
+}
+
+function listenPoolOf({ pool, listen }: PgOutboxOptions): PgListenPool | undefined {
+  if (listen === false) return undefined
+  if (listen !== undefined) {
+    checkKnown('pgOutbox.listen', listen, ['pool'])
+    checkFunction('listen.pool.connect', listen.pool?.connect)
+    return listen.pool
+  }
+  const max = (pool as { readonly options?: { readonly max?: unknown } }).options?.max
+  return typeof max === 'number' && max >= fewestToListen ? (pool as PgListenPool) : undefined
 }

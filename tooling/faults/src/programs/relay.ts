@@ -21,7 +21,8 @@ const tell = (fields: object, text = '') => {
 const target: RelayTarget = {
   clock: skewedClock(program.clockSkewMs),
   logger: { debug() {}, info() {}, warn: tell, error: tell },
-  supports: () => ({ publishOrder: 'prefix', confirms: 'accepted', maxMessageBytes: 1e9 }),
+  transports: ['memory'],
+  supports: () => ({ durability: 'broker', publishOrder: 'prefix', confirms: 'accepted', maxMessageBytes: 1e9 }),
   async publish(_transport, messages) {
     await pause()
     const failures: PublishFailure[] = []

@@ -58,6 +58,8 @@ export interface WorkerProgram extends Program {
   readonly relayPollMs?: number | undefined
   /** Default `work`. */
   readonly groups?: readonly string[] | undefined
+  /** Whether a group `claims` handles everything too, idempotent by claims instead of exactly once. */
+  readonly claims?: boolean | undefined
   /** Messages have keys, so that order counts. Default true. */
   readonly keyed?: boolean | undefined
   readonly batch?: boolean | undefined

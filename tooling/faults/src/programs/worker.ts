@@ -1,6 +1,7 @@
 /** Handles messages exactly once, with or without the relay beside it, and misbehaves as it is told. */
-import { type Bus, createBus, type Logger, on, onBatch, silentLogger } from '@evt/core'
-import { exactlyOnce } from '@evt/idempotency'
+import { type Bus, createBus, type Delivery, type Logger, on, onBatch, silentLogger } from '@evt/core'
+import { exactlyOnce, idempotency } from '@evt/idempotency'
+import { pgIdempotencyStore } from '@evt/idempotency-pg'
 import type { PgTransaction } from '@evt/pg'
 import { duplicating, reordering } from '@evt/testing'
 import { stageOf } from '../stages.ts'
@@ -75,6 +76,12 @@ for (const group of groups) {
     const handle = once<(typeof event)['name'], Payload>(effects.handle)
     await bus.subscribe(on(event, handle, { group, ...options }))
   }
+}
+if (program.claims === true) {
+  const claims = idempotency({ store: pgIdempotencyStore({ pool: store.pool }), leaseMs: 1_000 })
+  const handle = (payload: Payload, delivery: Delivery<(typeof event)['name'], Payload>) =>
+    store.transactions.run((transaction) => effects.handle(payload, delivery, transaction))
+  await bus.subscribe(event, handle, { group: 'claims', ...options, use: [claims] })
 }
 await bus.start()
 report({ kind: 'ready' })

@@ -4,7 +4,8 @@ import { expectSent } from '../relay-check.ts'
 import type { Scenario } from '../scenario.ts'
 import { until } from '../until.ts'
 
-const crashPoints = ['outbox.led', 'outbox.published', 'outbox.deleted', 'outbox.parked']
+const crashPoints = ['outbox.led', 'outbox.published', 'outbox.deleted', 'outbox.refused', 'outbox.parked']
+const rare = new Set(['outbox.led', 'outbox.refused', 'outbox.parked'])
 const batch = 50
 
 export const killRelays: Scenario = {
@@ -19,7 +20,7 @@ export const killRelays: Scenario = {
     const crew = startCrew(rig, 2, () => {
       planned += 1
       const points = [crashPoints[planned % crashPoints.length]!]
-      const nth = points[0] === 'outbox.parked' || points[0] === 'outbox.led' ? 1 : rig.between(1, 8)
+      const nth = rare.has(points[0]!) ? 1 : rig.between(1, 8)
       const crashes = planned <= kills ? [{ points, nth }] : []
       return rig.relay({ leaseMs: 500, batch, pauseMs: 4, refuseShare: 0.01, crashes })
     })

@@ -5,9 +5,6 @@ import { filesBelow, type Package, type Violation } from '../workspace.ts'
 /** Families whose contract, and with it the suite, stands in core. */
 const contractsOfCore = new Set(['transport', 'codec'])
 
-/** Contracts whose suite is still to be written. */
-const withoutSuite = new Set(['packages/idempotency/core', 'packages/outbox/core'])
-
 /** Every contract has a suite, and the tests of every adapter load the suite of their contract. */
 export function checkConformance(packages: readonly Package[]): readonly Violation[] {
   const withSuite = new Set(packages.filter((one) => one.manifest.exports?.['./conformance']).map((one) => one.path))
@@ -17,9 +14,7 @@ export function checkConformance(packages: readonly Package[]): readonly Violati
     const capability = contractsOfCore.has(family) ? 'packages/core' : `packages/${family}/core`
     const suite = contractsOfCore.has(family) ? '@evt/core/conformance' : `@evt/${family}/conformance`
     const broken = (what: string): Violation[] => [{ package: manifest.name, rule: 'conformance', what }]
-    if (!withSuite.has(capability)) return withoutSuite.has(capability) ? [] : broken(`${suite} does not exist`)
-    if (withoutSuite.has(capability))
-      return broken(`${suite} exists now: take ${capability} off the list in conformance.ts`)
+    if (!withSuite.has(capability)) return broken(`${suite} does not exist`)
     const runs = filesBelow(`${folder}/test`, '.test.ts').some((file) => importsOf(file).includes(suite))
     return runs ? [] : broken(`no test of it imports ${suite}`)
   })

@@ -1,0 +1,62 @@
+import { eventually } from '@evt/core/conformance'
+import { type FreshDatabase, freshDatabase } from '@evt/servers'
+import { pgWake } from '../src/index.ts'
+
+let database: FreshDatabase
+beforeEach(async () => {
+  database = await freshDatabase()
+})
+afterEach(() => database.drop())
+const listeners = async () =>
+  (await database.pool.query(`select pid from pg_stat_activity where query like 'listen%'`)).rows as { pid: number }[]
+
+test('a notification reaches every listener of the channel, and many of them are one statement', async () => {
+  const [one, two, sender] = [1, 2, 3].map(() => pgWake({ pool: database.pool, channel: 'things' }))
+  let woken = 0
+  let others = 0
+  const other = pgWake({ pool: database.pool, channel: 'others' })
+  one!.listen(() => {
+    woken += 1
+  })
+  two!.listen(() => {
+    woken += 1
+  })
+  other.listen(() => {
+    others += 1
+  })
+  // Each is woken once when it begins to listen.
+  await eventually(() => woken === 2 && others === 1, 'both listen')
+  for (let n = 0; n < 1_000; n += 1) sender!.notify()
+  await eventually(() => woken === 4, 'both are woken, once')
+  expect(others).toBe(1)
+  await Promise.all([one, two, other, sender].map((wake) => wake!.close()))
+  expect(await listeners()).toEqual([])
+})
+
+test('a listener whose connection is lost takes another and is woken, for what it may have missed', async () => {
+  const wake = pgWake({ pool: database.pool, channel: 'things' })
+  let woken = 0
+  wake.listen(() => {
+    woken += 1
+  })
+  await eventually(() => woken === 1, 'it listens')
+  const [before] = await listeners()
+  await database.pool.query('select pg_terminate_backend($1)', [before!.pid])
+  await eventually(() => woken === 2, 'it listens again')
+  expect((await listeners())[0]!.pid).not.toBe(before!.pid)
+  wake.notify()
+  await eventually(() => woken === 3, 'and hears')
+  await wake.close()
+})
+
+test('after close nothing is sent or heard, and the pool can end', async () => {
+  const wake = pgWake({ pool: database.pool, channel: 'things' })
+  wake.listen(() => undefined)
+  wake.notify()
+  await wake.close()
+  await wake.close()
+  wake.notify()
+  wake.listen(() => undefined)
+  expect(await listeners()).toEqual([])
+  expect(() => pgWake({ pool: database.pool, channel: `x"; listen y; --` })).toThrow(/channel/)
+})

@@ -1,0 +1,34 @@
+import type { Clock, Timer } from '@evt/core'
+import type { Claim, IdempotencyStore } from './idempotency-store.ts'
+
+/** One timer renews all claims whose handlers run. It sleeps while there are none. */
+export class ClaimKeeper {
+  readonly #store: IdempotencyStore
+  readonly #clock: Clock
+  readonly #leaseMs: number
+  readonly #held = new Set<Claim>()
+  #timer: Timer | undefined
+
+  constructor(store: IdempotencyStore, clock: Clock, leaseMs: number) {
+    this.#store = store
+    this.#clock = clock
+    this.#leaseMs = leaseMs
+  }
+  hold(claim: Claim): void {
+    this.#held.add(claim)
+    this.#timer ??= this.#clock.startTimer(() => void this.#renew(), this.#leaseMs / 3)
+  }
+  letGo(claim: Claim): void {
+    this.#held.delete(claim)
+    if (this.#held.size > 0) return
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+  async #renew(): Promise<void> {
+    const claims = [...this.#held]
+    // A claim that was lost shows when it is completed; a store that is down is asked again before the lease ends.
+    await this.#store.renew(claims, this.#leaseMs).catch(() => undefined)
+    this.#timer = undefined
+    if (this.#held.size > 0) this.#timer = this.#clock.startTimer(() => void this.#renew(), this.#leaseMs / 3)
+  }
+}
