@@ -44,7 +44,8 @@ export async function createDatabase(serverUrl: string, name: string): Promise<F
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   const outbox = pgOutbox({ pool, relay: false })
-  for (const part of [outbox, pgInbox({ pool }), pgIdempotencyStore({ pool }), pgDlqStore({ pool })]) await part.migrate()
+  for (const part of [outbox, pgInbox({ pool }), pgIdempotencyStore({ pool }), pgDlqStore({ pool })])
+    await part.migrate()
   await pool.query(tables)
   const rows = async <Row>(sql: string) => (await pool.query(sql)).rows as Row[]
   return {
