@@ -34,7 +34,9 @@ const tables = `
   create table fault_orders (message text primary key, key text not null, number bigint not null);
   create table fault_effects (
     consumer text not null, message text not null, count integer not null default 1, primary key (consumer, message)
-  )`
+  );
+  create table fault_naive_inbox (consumer text not null, key text not null);
+  create table fault_entered (consumer text not null, key text not null, primary key (consumer, key))`
 
 export async function createDatabase(serverUrl: string, name: string): Promise<FaultDatabase> {
   await once(serverUrl, `create database ${name}`)

@@ -17,7 +17,7 @@ export interface RigParts {
   readonly stage: Stage
   readonly database: FaultDatabase
   readonly store: PrivateServer
-  readonly brokerUrl: string
+  readonly broker: PrivateServer | undefined
   readonly namespace: string
   readonly ledger: Ledger
   readonly bug: string | undefined
@@ -37,8 +37,8 @@ export interface Rig extends RigParts {
   between(low: number, high: number): number
   /** Where the programs find the database; a proxy may stand there. */
   readonly databaseUrl: string
-  /** Puts a proxy between the programs started from now on and the database. */
-  proxied(): Promise<TcpProxy>
+  /** Puts proxies between the programs started from now on and every server: that of the store first. */
+  proxied(): Promise<readonly TcpProxy[]>
   publisher(program: Partly<PublisherProgram>): Member
   worker(program?: Partial<WorkerProgram>): Member
   relay(program?: Partial<RelayProgram>): Member
@@ -75,11 +75,12 @@ export function createRig(parts: RigParts): Rig {
   const figures: Record<string, number> = {}
   const proxies: TcpProxy[] = []
   let databaseUrl = database.url
+  let brokerUrl = parts.broker?.url ?? ''
   let started = 0
 
   const base = (seedOffset = 0): Program => ({
     stage: stageName,
-    brokerUrl: parts.brokerUrl,
+    brokerUrl,
     databaseUrl,
     namespace: parts.namespace,
     seed: (parts.seed * 31 + seedOffset) >>> 0,
@@ -106,12 +107,16 @@ export function createRig(parts: RigParts): Rig {
     },
     between: (low, high) => Math.floor(low + random() * (high - low + 1)),
     async proxied() {
-      const proxy = await startProxy(new URL(parts.store.url), random)
-      proxies.push(proxy)
-      const url = new URL(database.url)
-      url.port = String(proxy.port)
-      databaseUrl = url.href
-      return proxy
+      const around = async (url: string) => {
+        const proxy = await startProxy(new URL(url), random)
+        proxies.push(proxy)
+        const through = new URL(url)
+        through.port = String(proxy.port)
+        return through.href
+      }
+      databaseUrl = await around(database.url)
+      if (parts.broker !== undefined) brokerUrl = await around(parts.broker.url)
+      return proxies
     },
     publisher: (program) => start<PublisherProgram>('publisher', program),
     worker: (program = {}) => start<WorkerProgram>('worker', { relay: true, ...program }),

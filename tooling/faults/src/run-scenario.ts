@@ -60,7 +60,7 @@ export async function runScenario(order: Order, servers: Servers, progress: (tex
       stage,
       database,
       store,
-      brokerUrl: broker?.url ?? '',
+      broker,
       namespace: name,
       ledger,
       bug,

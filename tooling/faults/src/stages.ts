@@ -11,6 +11,8 @@ export interface OpenedTransport {
 export interface Stage {
   /** The server it needs beside the store's, if any. */
   readonly broker: BrokerName | undefined
+  /** As its transport calls itself in rows of the outbox. */
+  readonly transportName: string
   /** Whether messages reach other processes: then relay and consumers are apart, and publishers also publish directly. */
   readonly apart: boolean
   /** How far order within a key reaches. */
@@ -23,6 +25,7 @@ export interface Stage {
 export const stages: Readonly<Record<string, Stage>> = {
   memory: {
     broker: undefined,
+    transportName: 'memory',
     apart: false,
     order: 'group',
     open: async (_url, clock) => ({

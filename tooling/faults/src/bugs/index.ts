@@ -1,8 +1,13 @@
 import type { Bug } from './bug.ts'
+import * as effects from './effects.ts'
+import * as relays from './relays.ts'
+import * as retention from './retention.ts'
+import * as settlements from './settlements.ts'
 
 export type { Bug } from './bug.ts'
 
-export const bugs: Readonly<Record<string, Bug>> = {}
+/** By name; each must be caught by the scenario that it names. */
+export const bugs: Readonly<Record<string, Bug>> = { ...settlements, ...relays, ...effects, ...retention }
 
 const right: Bug = { about: 'nothing wrong', scenario: '' }
 

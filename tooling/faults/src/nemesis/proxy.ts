@@ -16,8 +16,8 @@ export interface TcpProxy {
   readonly connections: number
   /** Applies to what passes from now on. */
   poison(toxics: Toxics): void
-  /** Swallows everything of the open connections, in both directions, and tells nobody; new ones work. */
-  halfOpen(): number
+  /** Swallows everything of open connections, all or those that LISTEN, in both directions and tells nobody; new ones work. */
+  halfOpen(which?: 'all' | 'listening'): number
   /** Resets every open connection. */
   reset(): number
   /** Refuses new connections and resets the open ones until `up`. */
@@ -29,6 +29,7 @@ interface Pair {
   readonly client: Socket
   readonly server: Socket
   swallowing: boolean
+  listening: boolean
 }
 
 export async function startProxy(target: URL, random: () => number = Math.random): Promise<TcpProxy> {
@@ -39,7 +40,7 @@ export async function startProxy(target: URL, random: () => number = Math.random
   const listener = createServer((client) => {
     if (isDown) return client.resetAndDestroy()
     const server = connect({ host: target.hostname, port: Number(target.port) })
-    const pair: Pair = { client, server, swallowing: false }
+    const pair: Pair = { client, server, swallowing: false, listening: false }
     pairs.add(pair)
     const end = () => {
       pairs.delete(pair)
@@ -57,6 +58,7 @@ export async function startProxy(target: URL, random: () => number = Math.random
   const pump = async (from: Socket, to: Socket, pair: Pair) => {
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
+        if (from === pair.client && chunk.includes('listen "')) pair.listening = true
         for (const piece of slices(chunk, toxics.sliceBytes)) {
           const { latencyMs = 0, jitterMs = 0, bytesPerSecond } = toxics
           const waitMs = latencyMs + random() * jitterMs + (bytesPerSecond ? (piece.length / bytesPerSecond) * 1e3 : 0)
@@ -88,8 +90,8 @@ export async function startProxy(target: URL, random: () => number = Math.random
     poison(next) {
       toxics = next
     },
-    halfOpen() {
-      const open = [...pairs].filter((pair) => !pair.swallowing)
+    halfOpen(which = 'all') {
+      const open = [...pairs].filter((pair) => !pair.swallowing && (which === 'all' || pair.listening))
       for (const pair of open) pair.swallowing = true
       return open.length
     },

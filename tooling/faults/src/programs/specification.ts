@@ -18,6 +18,8 @@ export interface Program {
   readonly bug?: string | undefined
   /** Connections of its pool. Default 12. */
   readonly connections?: number | undefined
+  /** After so long without an answer a statement has failed. Default 5,000. */
+  readonly statementTimeoutMs?: number | undefined
 }
 export interface PublisherProgram extends Program {
   /** Number of the first message. */
@@ -82,6 +84,5 @@ export interface WorkerProgram extends Program {
   readonly sqlFailureShare?: number | undefined
   /** Everything a user may pass in throws now and then. */
   readonly throwing?: boolean | undefined
-  readonly statementTimeoutMs?: number | undefined
   readonly closeDeadlineMs?: number | undefined
 }

@@ -1,8 +1,9 @@
-import type { Clock, Outbox } from '@evt/core'
-import { systemClock } from '@evt/core'
-import { type PgDlqStore, pgDlqStore } from '@evt/dlq-pg'
-import { type PgInbox, pgInbox } from '@evt/idempotency-pg'
-import { type PgOutbox, pgOutbox } from '@evt/outbox-pg'
+import { type Clock, type DeadLetters, type Outbox, systemClock } from '@evt/core'
+import { pgDlqStore } from '@evt/dlq-pg'
+import type { InboxStore } from '@evt/idempotency'
+import { pgInbox } from '@evt/idempotency-pg'
+import { createRelay, type Relay } from '@evt/outbox'
+import { type PgOutbox, pgOutbox, pgOutboxStore } from '@evt/outbox-pg'
 import type { PgTransaction } from '@evt/pg'
 import pg from 'pg'
 import { type Bug, bugOf } from '../bugs/index.ts'
@@ -14,8 +15,8 @@ export interface Store {
   readonly pool: pg.Pool
   readonly transactions: PgOutbox
   readonly outbox: Outbox<PgTransaction>
-  readonly inbox: Pick<PgInbox, 'name' | 'enter'>
-  readonly deadLetters: Pick<PgDlqStore, 'name' | 'append' | 'blockedKeys'>
+  readonly inbox: InboxStore<PgTransaction>
+  readonly deadLetters: DeadLetters
   readonly bug: Bug
 }
 interface RelaySettings {
@@ -27,12 +28,12 @@ interface RelaySettings {
 /** A statement that hears nothing for so long has lost its server. */
 const defaultStatementTimeoutMs = 5_000
 
-export function openStore(program: Program, relay: RelaySettings | false, statementTimeoutMs?: number): Store {
+export function openStore(program: Program, relay: RelaySettings | false): Store {
   const pool = new pg.Pool({
     connectionString: program.databaseUrl,
     max: program.connections ?? 12,
     connectionTimeoutMillis: 5_000,
-    query_timeout: statementTimeoutMs ?? defaultStatementTimeoutMs,
+    query_timeout: program.statementTimeoutMs ?? defaultStatementTimeoutMs,
     keepAlive: true,
   })
   pool.on('connect', (client) =>
@@ -41,15 +42,23 @@ export function openStore(program: Program, relay: RelaySettings | false, statem
   pool.on('error', () => undefined)
   const bug = bugOf(program.bug)
   const transactions = pgOutbox({ pool, relay })
-  const parts = { pool, transactions, leaseMs: relay === false ? undefined : relay.leaseMs }
+  const inbox = pgInbox({ pool })
+  const deadLetters = pgDlqStore({ pool })
+  const rows = bug.rows?.(pgOutboxStore({ pool }), pool)
+  const outbox =
+    rows === undefined || relay === false ? transactions : relayOver(transactions, createRelay(rows as never, relay))
   return {
     pool,
     transactions,
-    outbox: bug.outbox?.(parts) ?? transactions,
-    inbox: bug.inbox?.(pool) ?? pgInbox({ pool }),
-    deadLetters: bug.deadLetters?.(pgDlqStore({ pool })) ?? pgDlqStore({ pool }),
+    outbox: bug.outbox?.(transactions) ?? outbox,
+    inbox: bug.inbox?.(inbox, pool) ?? inbox,
+    deadLetters: bug.deadLetters?.(deadLetters) ?? deadLetters,
     bug,
   }
+}
+
+function relayOver(right: PgOutbox, relay: Relay): Outbox<PgTransaction> {
+  return { ...right, start: async (target) => relay.start(target), stop: () => relay.stop() }
 }
 
 /** A clock whose wall time is off. */

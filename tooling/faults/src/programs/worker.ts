@@ -18,7 +18,7 @@ const { relayLeaseMs = 1_000, relayPollMs = 100, groups = ['work'], concurrency 
 const stage = stageOf(program.stage)
 const clock = skewedClock(program.clockSkewMs)
 const relay = program.relay ? { leaseMs: relayLeaseMs, pollMs: relayPollMs, batch: 200 } : false
-const store = openStore(program, relay, program.statementTimeoutMs)
+const store = openStore(program, relay)
 const opened = await stage.open(program.brokerUrl, clock)
 
 // A seeded bug is part of what is watched.
@@ -84,6 +84,7 @@ if (program.claims === true) {
   await bus.subscribe(event, handle, { group: 'claims', ...options, use: [claims] })
 }
 await bus.start()
+const firstRssMb = process.memoryUsage().rss / 1_048_576
 report({ kind: 'ready' })
 
 process.once('SIGTERM', async () => {
@@ -92,7 +93,7 @@ process.once('SIGTERM', async () => {
   await opened.close()
   await store.pool.end()
   const polluted = 'polluted' in {} ? 1 : 0
-  const figures = { rssMb: process.memoryUsage().rss / 1_048_576, outstanding: watched.most, polluted }
+  const figures = { firstRssMb, rssMb: process.memoryUsage().rss / 1_048_576, outstanding: watched.most, polluted }
   report({ kind: 'closed', figures: { ...figures, mostRunning: effects.mostRunning } })
 })
 

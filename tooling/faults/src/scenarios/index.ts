@@ -3,5 +3,32 @@ import { killConsumers } from './f01-kill-consumers.ts'
 import { killBeforeSettlement } from './f02-kill-before-settlement.ts'
 import { killRelays } from './f03-kill-relays.ts'
 import { killAroundCommit } from './f04-kill-around-commit.ts'
+import { restartServers } from './f05-restart-servers.ts'
+import { endSessions } from './f07-terminate-sessions.ts'
+import { partition } from './f09-partition.ts'
+import { halfOpen } from './f10-half-open.ts'
+import { slowNetwork } from './f11-slow-network.ts'
+import { freezeProcesses } from './f12-freeze.ts'
+import { slowConsumer } from './f13-slow-consumer.ts'
+import { blockedLoop } from './f14-blocked-loop.ts'
+import { duplicates } from './f16-duplicates.ts'
+import { concurrentCopies } from './f17-concurrent-copies.ts'
+import { redeliveryStorm } from './f18-storm.ts'
 
-export const scenarios: readonly Scenario[] = [killConsumers, killBeforeSettlement, killRelays, killAroundCommit]
+export const scenarios: readonly Scenario[] = [
+  killConsumers,
+  killBeforeSettlement,
+  killRelays,
+  killAroundCommit,
+  restartServers,
+  endSessions,
+  partition,
+  halfOpen,
+  slowNetwork,
+  freezeProcesses,
+  slowConsumer,
+  blockedLoop,
+  duplicates,
+  concurrentCopies,
+  redeliveryStorm,
+]
