@@ -50,10 +50,15 @@ export function readArguments(given: readonly string[]): Arguments {
   if (!Number.isSafeInteger(seed) || seed < 0 || seed >= 2 ** 32)
     throw new Error('--seed takes a whole number below 2^32')
   const ids = positionals.map((id) => id.toUpperCase())
-  const known = new Set(scenarios.map((scenario) => scenario.id))
-  for (const id of ids) if (!known.has(id)) throw new Error(`There is no scenario "${id}"`)
+  for (const id of ids)
+    if (!scenarios.some((scenario) => isMeant(scenario.id, id))) throw new Error(`There is no scenario "${id}"`)
   if (bug !== undefined && !Object.hasOwn(bugs, bug)) throw new Error(`There is no seeded bug "${bug}"`)
   const transports = values.transport === undefined ? Object.keys(stages) : values.transport.split(',')
   for (const transport of transports) stageOf(transport)
   return { ids, tier, seed, transports, bug, bugs: values.bugs, json: values.json, list: values.list }
+}
+
+/** `F38` means everything that is called `F38-…`, too. */
+export function isMeant(id: string, wish: string): boolean {
+  return id === wish || id.startsWith(`${wish}-`)
 }

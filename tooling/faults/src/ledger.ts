@@ -2,7 +2,8 @@ import { appendFileSync, closeSync, fsyncSync, openSync } from 'node:fs'
 
 /** What programs tell; each line also says when, by the machine's monotonic clock, and which process. */
 export type Report =
-  | { readonly kind: 'ready' | 'closing' }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'closing' }
   | { readonly kind: 'closed'; readonly figures: Readonly<Record<string, number>> }
   | { readonly kind: 'invoke'; readonly message: string; readonly key: string; readonly number: number }
   | { readonly kind: 'ok'; readonly message: string; readonly code: string }

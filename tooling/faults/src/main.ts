@@ -1,7 +1,7 @@
 /** `npm run faults`: see `usage` in arguments.ts. */
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { readArguments, usage } from './arguments.ts'
+import { isMeant, readArguments, usage } from './arguments.ts'
 import { bugs } from './bugs/index.ts'
 import { printResult, printSummary, progressLine } from './report.ts'
 import { type Order, type Result, runScenario } from './run-scenario.ts'
@@ -13,7 +13,8 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 async function main(): Promise<boolean> {
   const wanted = readArguments(process.argv.slice(2))
-  const chosen = wanted.ids.length === 0 ? scenarios : scenarios.filter(({ id }) => wanted.ids.includes(id))
+  const chosen =
+    wanted.ids.length === 0 ? scenarios : scenarios.filter(({ id }) => wanted.ids.some((wish) => isMeant(id, wish)))
   if (wanted.list) {
     for (const { id, title, needs } of scenarios)
       console.log(`${id.padEnd(4)} ${title}${needs ? ` (needs ${needs})` : ''}`)

@@ -33,7 +33,14 @@ export function startMember(
   const file = `tooling/faults/src/programs/${name}.ts`
   const child: ChildProcess = spawn(
     process.execPath,
-    ['--conditions=@evt/source', '--import', './tooling/typescript.mjs', file, JSON.stringify(specification)],
+    [
+      '--expose-gc',
+      '--conditions=@evt/source',
+      '--import',
+      './tooling/typescript.mjs',
+      file,
+      JSON.stringify(specification),
+    ],
     { cwd: root, stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } },
   )
   let stderr = ''

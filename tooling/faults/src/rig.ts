@@ -25,6 +25,8 @@ export interface RigParts {
 }
 export interface QuietOptions {
   readonly groups?: number | undefined
+  /** Messages that the harness has stored itself. */
+  readonly extra?: number | undefined
   /** So long nothing may move before the wait is given up and the checker asked. Default 20,000. */
   readonly patienceMs?: number | undefined
   /** So long everything must stay as it is at the end. Default 300. */
@@ -122,13 +124,13 @@ export function createRig(parts: RigParts): Rig {
     worker: (program = {}) => start<WorkerProgram>('worker', { relay: true, ...program }),
     relay: (program = {}) => start<RelayProgram>('relay', program),
     cycles: (program) => start('cycles', program),
-    async quiet({ groups = 1, patienceMs = 20_000, quietMs = 300 } = {}) {
+    async quiet({ groups = 1, extra = 0, patienceMs = 20_000, quietMs = 300 } = {}) {
       let last = ''
       let movedMs = performance.now()
       let doneMs: number | undefined
       for (;;) {
         const now = await database.progress()
-        const due = Math.max(now.committed, new Set(ledger.of('ok').map((entry) => entry.message)).size)
+        const due = extra + Math.max(now.committed, ledger.count('ok'))
         parts.progress(`${now.effects + now.letters} of ${due * groups}`)
         const text = `${JSON.stringify(now)} ${ledger.count('start')}`
         if (text !== last) movedMs = performance.now()

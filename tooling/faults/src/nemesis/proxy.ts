@@ -56,13 +56,18 @@ export async function startProxy(target: URL, random: () => number = Math.random
     void pump(server, client, pair)
   })
   const pump = async (from: Socket, to: Socket, pair: Pair) => {
+    // Timers are no finer than a millisecond: what is owed adds up until it can be waited for.
+    let dueMs = 0
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
         if (from === pair.client && chunk.includes('listen "')) pair.listening = true
         for (const piece of slices(chunk, toxics.sliceBytes)) {
           const { latencyMs = 0, jitterMs = 0, bytesPerSecond } = toxics
-          const waitMs = latencyMs + random() * jitterMs + (bytesPerSecond ? (piece.length / bytesPerSecond) * 1e3 : 0)
-          if (waitMs > 0) await delay(waitMs)
+          const sendingMs = bytesPerSecond === undefined ? 0 : (piece.length / bytesPerSecond) * 1_000
+          const nowMs = performance.now()
+          dueMs = Math.max(dueMs, nowMs) + sendingMs
+          const waitMs = dueMs - nowMs + latencyMs + random() * jitterMs
+          if (waitMs >= 1) await delay(waitMs)
           if (!pair.swallowing && !to.write(piece))
             await new Promise((resolve) => to.once('drain', resolve).once('close', resolve))
         }

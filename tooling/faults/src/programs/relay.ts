@@ -36,8 +36,11 @@ const target: RelayTarget = {
 }
 await store.outbox.start(target)
 report({ kind: 'ready' })
+// The relay's own timers keep no process alive; while the server is away nothing else would.
+const alive = setInterval(() => undefined, 60_000)
 process.once('SIGTERM', async () => {
   await store.outbox.stop()
   await store.pool.end()
+  clearInterval(alive)
   report({ kind: 'closed', figures: {} })
 })

@@ -1,4 +1,5 @@
 /** Handles messages exactly once, with or without the relay beside it, and misbehaves as it is told. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type Bus, createBus, type Delivery, type Logger, on, onBatch, silentLogger } from '@evt/core'
 import { exactlyOnce, idempotency } from '@evt/idempotency'
 import { pgIdempotencyStore } from '@evt/idempotency-pg'
@@ -87,14 +88,18 @@ await bus.start()
 const firstRssMb = process.memoryUsage().rss / 1_048_576
 report({ kind: 'ready' })
 
-process.once('SIGTERM', async () => {
-  report({ kind: 'closing' })
-  await bus.close({ deadlineMs: program.closeDeadlineMs ?? 10_000 })
-  await opened.close()
-  await store.pool.end()
-  const polluted = 'polluted' in {} ? 1 : 0
-  const figures = { firstRssMb, rssMb: process.memoryUsage().rss / 1_048_576, outstanding: watched.most, polluted }
-  report({ kind: 'closed', figures: { ...figures, mostRunning: effects.mostRunning } })
+const ticks = monitorEventLoopDelay({ resolution: 10 })
+ticks.enable()
+process.once('SIGTERM', () => report({ kind: 'closing' }))
+await bus.run({ deadlineMs: program.closeDeadlineMs ?? 10_000 })
+await opened.close()
+await store.pool.end()
+const polluted = 'polluted' in {} ? 1 : 0
+const { mostRunning } = effects
+const rssMb = process.memoryUsage().rss / 1_048_576
+report({
+  kind: 'closed',
+  figures: { firstRssMb, rssMb, outstanding: watched.most, mostRunning, polluted, longestTickMs: ticks.max / 1e6 },
 })
 
 function classifier(): () => undefined {

@@ -14,6 +14,18 @@ import { blockedLoop } from './f14-blocked-loop.ts'
 import { duplicates } from './f16-duplicates.ts'
 import { concurrentCopies } from './f17-concurrent-copies.ts'
 import { redeliveryStorm } from './f18-storm.ts'
+import { poison } from './f19-poison.ts'
+import { fuzz } from './f20-fuzz.ts'
+import { oversized } from './f21-oversized.ts'
+import { racingRelays } from './f23-racing-relays.ts'
+import { gracefulClose } from './f27-graceful-close.ts'
+import { lateCommits } from './f31-late-commits.ts'
+import { pinnedHorizon } from './f32-pinned-horizon.ts'
+import { oneConnection } from './f33-one-connection.ts'
+import { lostListen } from './f34-lost-listen.ts'
+import { throwingCallbacks } from './f36-throwing-callbacks.ts'
+import { cycles } from './f37-cycles.ts'
+import { batches } from './f38-batches.ts'
 
 export const scenarios: readonly Scenario[] = [
   killConsumers,
@@ -31,4 +43,16 @@ export const scenarios: readonly Scenario[] = [
   duplicates,
   concurrentCopies,
   redeliveryStorm,
+  poison,
+  fuzz,
+  oversized,
+  racingRelays,
+  gracefulClose,
+  lateCommits,
+  pinnedHorizon,
+  oneConnection,
+  lostListen,
+  throwingCallbacks,
+  cycles,
+  ...batches,
 ]
