@@ -12,6 +12,8 @@ export interface Arguments {
   /** Whether the seeded bugs are run instead of, or after, the scenarios. */
   readonly bugs: boolean
   readonly json: string | undefined
+  /** Scenarios at once. */
+  readonly jobs: number
   readonly list: boolean
 }
 
@@ -24,6 +26,7 @@ export const usage = `npm run faults -- [ids] [options]
   --store name        ${stores.join(', ')}
   --bugs              runs the seeded bugs and says which scenario caught which
   --bug name          runs the scenarios with this bug in them: ${Object.keys(bugs).join(', ')}
+  --jobs n            scenarios at once; default 2
   --json file         writes the report there
   --list              names the scenarios`
 
@@ -40,6 +43,7 @@ export function readArguments(given: readonly string[]): Arguments {
       bugs: { type: 'boolean', default: false },
       bug: { type: 'string' },
       json: { type: 'string' },
+      jobs: { type: 'string', default: '2' },
       list: { type: 'boolean', default: false },
     },
   })
@@ -49,13 +53,15 @@ export function readArguments(given: readonly string[]): Arguments {
   const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed)
   if (!Number.isSafeInteger(seed) || seed < 0 || seed >= 2 ** 32)
     throw new Error('--seed takes a whole number below 2^32')
+  const jobs = Number(values.jobs)
+  if (!Number.isSafeInteger(jobs) || jobs < 1) throw new Error('--jobs takes a whole number from 1')
   const ids = positionals.map((id) => id.toUpperCase())
   for (const id of ids)
     if (!scenarios.some((scenario) => isMeant(scenario.id, id))) throw new Error(`There is no scenario "${id}"`)
   if (bug !== undefined && !Object.hasOwn(bugs, bug)) throw new Error(`There is no seeded bug "${bug}"`)
   const transports = values.transport === undefined ? Object.keys(stages) : values.transport.split(',')
   for (const transport of transports) stageOf(transport)
-  return { ids, tier, seed, transports, bug, bugs: values.bugs, json: values.json, list: values.list }
+  return { ids, tier, seed, transports, bug, bugs: values.bugs, json: values.json, jobs, list: values.list }
 }
 
 /** `F38` means everything that is called `F38-…`, too. */

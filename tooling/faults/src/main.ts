@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isMeant, readArguments, usage } from './arguments.ts'
 import { bugs } from './bugs/index.ts'
-import { printResult, printSummary, progressLine } from './report.ts'
+import { isGood, printResult, printSummary, progressLine } from './report.ts'
 import { type Order, type Result, runScenario } from './run-scenario.ts'
 import { scenarios } from './scenarios/index.ts'
 import { createServers } from './servers.ts'
@@ -22,42 +22,56 @@ async function main(): Promise<boolean> {
   }
   const folder = `${root}.faults/${new Date().toISOString().replaceAll(/[:.]/g, '-')}`
   console.log(`seed ${wanted.seed}, ${wanted.tier} tier`)
-  const orders: Order[] = []
   const leftOut: string[] = []
   const common = { tier: wanted.tier, seed: wanted.seed, folder }
-  if (wanted.bugs) {
-    for (const [name, { scenario: id }] of Object.entries(bugs)) {
-      const scenario = scenarios.find((one) => one.id === id)!
-      if (chosen.includes(scenario)) orders.push({ ...common, tier: 'quick', scenario, transport: 'memory', bug: name })
-    }
-  } else {
-    for (const transport of wanted.transports) {
-      for (const scenario of chosen) {
-        const { needs } = scenario
-        if (needs === 'broker' && !stageOf(transport).apart)
-          leftOut.push(`${scenario.id} on ${transport}: needs a broker`)
-        else orders.push({ ...common, scenario, transport, bug: wanted.bug })
-      }
+  const orders: Order[] = []
+  for (const transport of wanted.bugs ? [] : wanted.transports) {
+    for (const scenario of chosen) {
+      const { needs } = scenario
+      if (needs === 'broker' && !stageOf(transport).apart)
+        leftOut.push(`${scenario.id} on ${transport}: needs a broker`)
+      else orders.push({ ...common, scenario, transport, bug: wanted.bug })
     }
   }
-  const servers = createServers()
-  const results: Result[] = []
-  try {
-    for (const [index, order] of orders.entries()) {
-      const line = progressLine(`${index + 1}/${orders.length} ${order.scenario.id} on ${order.transport}`)
-      const result = await runScenario(order, servers, line.show)
-      line.clear()
-      printResult(result)
-      results.push(result)
-    }
-  } finally {
-    await servers.stop()
+  const whole = wanted.ids.length === 0 && wanted.bug === undefined
+  for (const [name, { scenario: id, quick }] of Object.entries(bugs)) {
+    const scenario = chosen.find((one) => one.id === id)
+    const isDue = wanted.bugs || (whole && (wanted.tier === 'long' || quick === true))
+    if (scenario !== undefined && isDue && wanted.transports.includes('memory'))
+      orders.push({ ...common, tier: 'quick', scenario, transport: 'memory', bug: name })
   }
+  const results = await runAll(orders, wanted.jobs)
   for (const reason of leftOut) console.log(`left out  ${reason}`)
   if (wanted.json !== undefined) {
-    writeFileSync(wanted.json, JSON.stringify({ seed: wanted.seed, tier: wanted.tier, results, leftOut }, null, 1))
+    const passed = results.filter(isGood).length
+    const { seed, tier } = wanted
+    const report = { seed, tier, passed, failed: results.length - passed, results, leftOut }
+    writeFileSync(wanted.json, JSON.stringify(report, null, 1))
   }
   return printSummary(results)
+}
+
+/** Several at once, each lane with servers of its own: some scenarios restart them. */
+async function runAll(orders: readonly Order[], jobs: number): Promise<readonly Result[]> {
+  const waiting = [...orders.entries()]
+  const results: Result[] = []
+  const lane = async () => {
+    const servers = createServers()
+    try {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const [index, order] = next
+        const line = progressLine(`${index + 1}/${orders.length} ${order.scenario.id} on ${order.transport}`)
+        const result = await runScenario(order, servers, line.show)
+        line.clear()
+        printResult(result)
+        results[index] = result
+      }
+    } finally {
+      await servers.stop()
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(jobs, orders.length) }, lane))
+  return results
 }
 
 try {

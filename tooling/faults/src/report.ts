@@ -1,6 +1,8 @@
 import type { Result } from './run-scenario.ts'
 
 const exampleLength = 600
+/** Findings that say that something is wrong and not what. */
+const vague = /^(a program|the scenario|nothing moved|it never)/
 
 /** One line that is written over while something runs; on anything but a terminal it stays silent. */
 export function progressLine(title: string): { show(text: string): void; clear(): void } {
@@ -14,8 +16,10 @@ export function progressLine(title: string): { show(text: string): void; clear()
   }
 }
 
-/** Of a run with a seeded bug a failure is what was wanted. */
-export const isGood = ({ bug, status }: Result): boolean => (bug === undefined) === (status === 'passed')
+/** A run with a seeded bug is good when it names what was broken. */
+export function isGood({ bug, findings }: Result): boolean {
+  return bug === undefined ? findings.length === 0 : findings.some(({ what }) => !vague.test(what))
+}
 
 export function printResult(result: Result): void {
   const { id, transport, bug, seconds, findings, figures } = result
@@ -24,7 +28,8 @@ export function printResult(result: Result): void {
   const verdict = isGood(result) ? (bug === undefined ? 'ok' : 'caught') : bug === undefined ? 'FAILED' : 'NOT CAUGHT'
   console.log(`${verdict.padEnd(10)} ${id.padEnd(4)} ${where}  ${seconds} s  ${told.join(', ')}`)
   if (bug !== undefined) {
-    for (const { what, count } of findings.slice(0, 1)) console.log(`           ${what}: ${count}`)
+    const telling = findings.find(({ what }) => !vague.test(what)) ?? findings[0]
+    if (telling !== undefined) console.log(`           ${telling.what}: ${telling.examples.slice(0, 3).join(', ')}`)
     return
   }
   for (const { what, count, examples } of findings) {

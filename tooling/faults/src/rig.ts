@@ -8,6 +8,7 @@ import { startProxy, type TcpProxy } from './nemesis/proxy.ts'
 import type { Program, PublisherProgram, RelayProgram, WorkerProgram } from './programs/specification.ts'
 import type { PrivateServer } from './servers.ts'
 import type { Stage } from './stages.ts'
+import { until } from './until.ts'
 
 type Own = keyof Program
 type Partly<P extends Program> = Omit<P, Own> & Partial<Pick<P, Own>>
@@ -29,6 +30,8 @@ export interface QuietOptions {
   readonly extra?: number | undefined
   /** So long nothing may move before the wait is given up and the checker asked. Default 20,000. */
   readonly patienceMs?: number | undefined
+  /** So long it may take in all. Default 600,000. */
+  readonly limitMs?: number | undefined
   /** So long everything must stay as it is at the end. Default 300. */
   readonly quietMs?: number | undefined
 }
@@ -46,6 +49,8 @@ export interface Rig extends RigParts {
   relay(program?: Partial<RelayProgram>): Member
   cycles(program: Program & { readonly cycles: number }): Member
   readonly members: readonly Member[]
+  /** Waits until work has begun, so that what is done next strikes it. */
+  flowing(): Promise<void>
   /** Waits until everything committed has its effect or dead letter and nothing moves any more. */
   quiet(options?: QuietOptions): Promise<void>
   /** Ends members gracefully and expects a clean exit. */
@@ -68,6 +73,8 @@ export interface Rig extends RigParts {
 }
 
 const stopLimitMs = 20_000
+/** Whoever looks for a seeded bug need not wait long for what it lost. */
+const impatience = 0.25
 
 export function createRig(parts: RigParts): Rig {
   const { ledger, database, stageName, stage } = parts
@@ -124,7 +131,13 @@ export function createRig(parts: RigParts): Rig {
     worker: (program = {}) => start<WorkerProgram>('worker', { relay: true, ...program }),
     relay: (program = {}) => start<RelayProgram>('relay', program),
     cycles: (program) => start('cycles', program),
-    async quiet({ groups = 1, extra = 0, patienceMs = 20_000, quietMs = 300 } = {}) {
+    async flowing() {
+      const flows = await until(() => ledger.count('start') + ledger.count('sent') >= 20, 30_000)
+      rig.expect('no work began', flows)
+    },
+    async quiet({ groups = 1, extra = 0, patienceMs = 20_000, limitMs = 600_000, quietMs = 300 } = {}) {
+      const patience = parts.bug === undefined ? 1 : impatience
+      const endMs = performance.now() + (parts.bug === undefined ? limitMs : patienceMs)
       let last = ''
       let movedMs = performance.now()
       let doneMs: number | undefined
@@ -138,8 +151,12 @@ export function createRig(parts: RigParts): Rig {
         doneMs = !done || text !== last ? undefined : (doneMs ?? performance.now())
         last = text
         if (doneMs !== undefined && performance.now() - doneMs >= quietMs) return
-        if (performance.now() - movedMs > patienceMs) {
+        if (performance.now() - movedMs > patienceMs * patience) {
           rig.expect(`nothing moved for ${patienceMs} ms`, now.waiting === 0, `${now.waiting} rows wait`)
+          return
+        }
+        if (performance.now() > endMs) {
+          rig.expect('it never became quiet', false, text)
           return
         }
         await delay(50)
@@ -148,12 +165,20 @@ export function createRig(parts: RigParts): Rig {
     async stop(some) {
       await Promise.all(
         some.map(async (member) => {
+          // A signal that comes before the program listens for it ends it at once.
+          await member.ready
           if (!member.running) return
           member.signal('SIGTERM')
           const inTime = await Promise.race([member.ended.then(() => true), delay(stopLimitMs, false)])
           if (!inTime) member.signal('SIGKILL')
           const { code, stderr } = await member.ended
-          rig.expect('a program did not end cleanly', inTime && code === 0, `${member.program} ${code}`, stderr)
+          const crashed = ledger.of('crash').some((entry) => entry.pid === member.pid)
+          rig.expect(
+            'a program did not end cleanly',
+            crashed || (inTime && code === 0),
+            `${member.program} ${code}`,
+            stderr,
+          )
         }),
       )
     },

@@ -27,7 +27,6 @@ export const looksBeforeItEnters: Bug = {
 export const entersForGood: Bug = {
   about: 'enters the inbox in a transaction of its own, which outlives a failed handler',
   scenario: 'F16',
-  quick: true,
   inbox: (right, pool) =>
     wrapped(right, {
       enter: (_transaction, consumer, keys) =>
@@ -51,8 +50,7 @@ export const forgetsItsInbox: Bug = {
 
 export const keepsLettersLater: Bug = {
   about: 'acknowledges first and keeps the dead letter afterwards',
-  scenario: 'F2',
-  quick: true,
+  scenario: 'F19',
   deadLetters: (right) =>
     wrapped(right, {
       append: async (entries) => {

@@ -7,7 +7,6 @@ import { wrapped } from './wrapped.ts'
 export const deletesBeforePublishing: Bug = {
   about: 'deletes rows before it publishes them',
   scenario: 'F3',
-  quick: true,
   rows: (right) =>
     wrapped(right, {
       async read(range) {
@@ -42,6 +41,7 @@ function later(left: Position | undefined, right: Position | undefined): Positio
 export const readsInOrderOfBeginning: Bug = {
   about: 'reads (xid, id) below the oldest running transaction',
   scenario: 'F31',
+  quick: true,
   rows: (right, pool) =>
     wrapped(right, {
       async read(range) {
@@ -77,6 +77,5 @@ export const leadsWithoutFence: Bug = {
 export const publishesUncommitted: Bug = {
   about: 'stores messages outside the transaction that publishes them',
   scenario: 'F4',
-  quick: true,
   outbox: (right) => wrapped(right, { append: (_transaction, messages) => runOutside(() => right.store(messages)) }),
 }

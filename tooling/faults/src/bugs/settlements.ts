@@ -12,7 +12,6 @@ const acknowledged = ({ delivery }: Settlement): Settlement => ({ delivery, as: 
 export const acknowledgesBeforeTheHandler: Bug = {
   about: 'acknowledges before the handler',
   scenario: 'F4',
-  quick: true,
   transport: consumers((consumer) => ({
     async read(room, signal) {
       const deliveries = await consumer.read(room, signal)
@@ -48,7 +47,6 @@ export const forgetsAttempts: Bug = {
 export const losesWhatIsGivenBack: Bug = {
   about: 'acknowledges what a closing consumer gives back',
   scenario: 'F27',
-  quick: true,
   transport: settledAs((settlement) => (settlement.as === 'release' ? acknowledged(settlement) : settlement)),
 }
 
@@ -78,7 +76,6 @@ export const commitsPastTheUnhandled: Bug = {
 export const runsKeysAtOnce: Bug = {
   about: 'hands messages of one key to several handlers at once',
   scenario: 'F1',
-  quick: true,
   transport: consumers((consumer) => {
     const originals = new Map<TransportDelivery, TransportDelivery>()
     const original = (delivery: TransportDelivery) => originals.get(delivery) ?? delivery
@@ -105,7 +102,6 @@ export const runsKeysAtOnce: Bug = {
 export const readsWithoutBound: Bug = {
   about: 'reads a hundred times what there is room for',
   scenario: 'F13',
-  quick: true,
   transport: consumers((consumer) => ({
     read: (room, signal) => consumer.read({ messages: room.messages * 100, bytes: room.bytes * 100 }, signal),
   })),

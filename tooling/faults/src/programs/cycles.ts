@@ -5,7 +5,7 @@ import { readProgram, report } from './report.ts'
 import type { Program } from './specification.ts'
 
 const { cycles } = readProgram<Program & { readonly cycles: number }>()
-const bus = createBus({ service: 'faults', transport: memoryTransport(), logger: silentLogger })
+const bus = createBus({ service: 'faults', transport: memoryTransport({ maxMessages: 10 }), logger: silentLogger })
 const collect = (globalThis as { gc?: () => void }).gc ?? (() => undefined)
 
 async function cycle(times: number): Promise<void> {

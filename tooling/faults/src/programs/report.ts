@@ -20,10 +20,12 @@ export function readProgram<Specification extends Program>(): Specification {
 function crashWhere({ crashes = [] }: Program): void {
   if (crashes.length === 0) return
   const passes = crashes.map(() => 0)
+  const passed = new Set<string>()
   const hooks = globalThis as { [hook: symbol]: (name: string) => void }
   hooks[Symbol.for('evt.crashPoint')] = (name) => {
-    for (const [index, { points, nth }] of crashes.entries()) {
-      if (!points.includes(name)) continue
+    passed.add(name)
+    for (const [index, { points, nth, after }] of crashes.entries()) {
+      if (!points.includes(name) || (after !== undefined && !passed.has(after))) continue
       passes[index]! += 1
       if (passes[index] !== nth) continue
       report({ kind: 'crash', point: name })

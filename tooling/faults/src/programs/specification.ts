@@ -2,6 +2,8 @@
 export interface Crash {
   readonly points: readonly string[]
   readonly nth: number
+  /** Passes count from the first of this point on. Default: from the start. */
+  readonly after?: string | undefined
 }
 /** What every program is told. */
 export interface Program {

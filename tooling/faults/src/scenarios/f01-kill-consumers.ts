@@ -8,7 +8,7 @@ import type { Scenario } from '../scenario.ts'
 export const killConsumers: Scenario = {
   id: 'F1',
   title: 'kill -9 of consumers in mid-handler',
-  limitSeconds: { quick: 60, long: 600 },
+  limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 1_500, perSecond: 400, kills: 4 },
   long: { messages: 50_000, perSecond: 1_000, kills: 60 },
   async run(rig, { messages = 0, perSecond = 0, kills = 0, batch = 0 }) {
@@ -16,6 +16,7 @@ export const killConsumers: Scenario = {
     const crew = startCrew(rig, 3, () => rig.worker(worker))
     await crew.ready
     const publishing = publishAll(rig, { count: messages, perSecond, flakyShare: 0.02 })
+    await rig.flowing()
     const moments: number[] = []
     for (let killed = 0; killed < kills; killed += 1) {
       await delay(rig.between(500, 1_500))

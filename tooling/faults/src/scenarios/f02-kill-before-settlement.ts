@@ -16,7 +16,7 @@ const crashPoints = [
 export const killBeforeSettlement: Scenario = {
   id: 'F2',
   title: 'kill -9 between inbox or claim, handler, dead letter and settlement',
-  limitSeconds: { quick: 60, long: 900 },
+  limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 600, kills: 8 },
   long: { messages: 5_000, kills: 100 },
   crashPoints,

@@ -11,7 +11,7 @@ const batch = 50
 export const killRelays: Scenario = {
   id: 'F3',
   title: 'kill -9 of relays between taking the lead, publishing, deleting and going on',
-  limitSeconds: { quick: 60, long: 900 },
+  limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 1_500, kills: 8 },
   long: { messages: 20_000, kills: 100 },
   crashPoints,

@@ -7,7 +7,7 @@ const crashPoints = ['tx.beforeCommit', 'tx.afterCommit']
 export const killAroundCommit: Scenario = {
   id: 'F4',
   title: 'kill -9 of business process and handlers around COMMIT',
-  limitSeconds: { quick: 60, long: 900 },
+  limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 1_000, kills: 6 },
   long: { messages: 10_000, kills: 50 },
   crashPoints,

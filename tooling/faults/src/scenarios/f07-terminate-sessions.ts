@@ -9,13 +9,14 @@ import { until } from '../until.ts'
 export const endSessions: Scenario = {
   id: 'F7',
   title: 'sessions ended by the server in mid-transaction and around COMMIT',
-  limitSeconds: { quick: 60, long: 600 },
+  limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 2_000, perSecond: 400, strikes: 8 },
   long: { messages: 20_000, perSecond: 500, strikes: 40 },
   async run(rig, { messages = 0, perSecond = 0, strikes = 0 }) {
     const crew = startCrew(rig, 2, () => rig.worker({ handlerMs: [0, 10] }))
     await crew.ready
     const publishing = publishAll(rig, { count: messages, perSecond, rollbackShare: 0.1, holdMs: 20 })
+    await rig.flowing()
     for (let done = 0; done < strikes; done += 1) {
       await delay(rig.between(200, 600))
       rig.count('sessions', await terminateSessions(rig.database.pool, 0.5))

@@ -10,7 +10,7 @@ const limitMs = 10_000
 export const halfOpen: Scenario = {
   id: 'F10',
   title: 'connections that swallow everything and never end',
-  limitSeconds: { quick: 60, long: 600 },
+  limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 600, perSecond: 100, strikes: 1 },
   long: { messages: 5_000, perSecond: 50, strikes: 12 },
   async run(rig, { messages = 0, perSecond = 0, strikes = 0 }) {
@@ -18,6 +18,7 @@ export const halfOpen: Scenario = {
     const crew = startCrew(rig, 2, () => rig.worker({ handlerMs: [0, 5], statementTimeoutMs, leaseMs: 3_000 }))
     await crew.ready
     const publishing = publishAll(rig, { count: messages, perSecond, statementTimeoutMs })
+    await rig.flowing()
     for (let done = 0; done < strikes; done += 1) {
       await delay(rig.between(1_000, 2_000))
       for (const way of ways) rig.count('connections', way.halfOpen())

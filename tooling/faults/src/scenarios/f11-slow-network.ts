@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.ts'
 export const slowNetwork: Scenario = {
   id: 'F11',
   title: 'a way to the servers with latency, little bandwidth and chunks of seven bytes',
-  limitSeconds: { quick: 60, long: 600 },
+  limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 80 },
   long: { messages: 3_000 },
   async run(rig, { messages = 0 }) {

@@ -8,7 +8,7 @@ import type { Scenario } from '../scenario.ts'
 export const freezeProcesses: Scenario = {
   id: 'F12',
   title: 'the busiest process stopped for longer than its leases, then continued',
-  limitSeconds: { quick: 60, long: 900 },
+  limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 2_000, perSecond: 300, freezes: 2, forMs: 2_500 },
   long: { messages: 10_000, perSecond: 100, freezes: 20, forMs: 30_000 },
   async run(rig, { messages = 0, perSecond = 0, freezes = 0, forMs = 0 }) {
@@ -18,6 +18,7 @@ export const freezeProcesses: Scenario = {
     )
     await crew.ready
     const publishing = publishAll(rig, { count: messages, perSecond })
+    await rig.flowing()
     for (let done = 0; done < freezes; done += 1) {
       await delay(rig.between(800, 1_500))
       const member = crew.busiest()

@@ -10,7 +10,7 @@ const grownMb = 64
 export const slowConsumer: Scenario = {
   id: 'F13',
   title: 'a slow consumer behind a fast producer: bounds on memory and on what is in flight',
-  limitSeconds: { quick: 60, long: 900 },
+  limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 3_000, handlerMs: 20 },
   long: { messages: 100_000, handlerMs: 50 },
   async run(rig, { messages = 0, handlerMs = 0 }) {

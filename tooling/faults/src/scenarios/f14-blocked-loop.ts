@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.ts'
 export const blockedLoop: Scenario = {
   id: 'F14',
   title: 'handlers that block the event loop for longer than their lease',
-  limitSeconds: { quick: 60, long: 600 },
+  limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 600, blocks: 2, blockMs: 2_000 },
   long: { messages: 1_000, blocks: 20, blockMs: 5_000 },
   async run(rig, { messages = 0, blocks = 1, blockMs = 0 }) {

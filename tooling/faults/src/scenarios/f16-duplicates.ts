@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.ts'
 export const duplicates: Scenario = {
   id: 'F16',
   title: 'a third of all messages delivered twice and mixed, handlers that fail at first, two groups',
-  limitSeconds: { quick: 60, long: 900 },
+  limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 1_500 },
   long: { messages: 50_000 },
   async run(rig, { messages = 0, batch = 0 }) {

@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.ts'
 export const concurrentCopies: Scenario = {
   id: 'F17',
   title: 'many deliveries of one id at once',
-  limitSeconds: { quick: 60, long: 600 },
+  limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 60, copies: 20 },
   long: { messages: 500, copies: 20 },
   async run(rig, { messages = 0, copies = 0 }) {

@@ -12,7 +12,7 @@ const concurrency = 4
 export const redeliveryStorm: Scenario = {
   id: 'F18',
   title: 'every handler fails for a while: back-off kept, breaker opens and closes',
-  limitSeconds: { quick: 60, long: 600 },
+  limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 300, failMs: 4_000 },
   long: { messages: 20_000, failMs: 60_000 },
   async run(rig, { messages = 0, failMs = 0 }) {

@@ -11,8 +11,8 @@ const firstSpoilt = 1_000_000
 
 export const poison: Scenario = {
   id: 'F19',
-  title: 'messages that always fail, cannot be decoded or are of another type or version, with kills',
-  limitSeconds: { quick: 60, long: 600 },
+  title: 'messages that always fail, cannot be decoded or are of another type, with kills',
+  limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 1_000, spoilt: 20, kills: 2 },
   long: { messages: 20_000, spoilt: 200, kills: 20 },
   crashPoints: ['deadLetter.appended'],
@@ -20,7 +20,10 @@ export const poison: Scenario = {
     let started = 0
     const crew = startCrew(rig, 1, () => {
       started += 1
-      const crashes = started <= kills ? [{ points: ['deadLetter.appended'], nth: rig.between(2, 4) }] : []
+      // Between letter and acknowledgement, and right after that: by then the letter must be there for good.
+      const point = { points: ['deadLetter.appended'], nth: rig.between(2, 4) }
+      const settled = { points: ['delivery.settled'], after: 'deadLetter.appended', nth: 2 }
+      const crashes = started <= kills ? [started % 2 === 0 ? point : settled] : []
       // Delays of the transport's own, so that its count of attempts is what decides.
       return rig.worker({ keyed: false, attempts: 3, backoffMs: 30, holdMs: 0, leaseMs: 1_000, crashes })
     })
@@ -46,7 +49,7 @@ function spoil(rig: Rig, number: number): StoredMessage {
   const kinds: readonly (() => Partial<StoredMessage>)[] = [
     () => ({ payload: randomBytes(64) }),
     () => headers({ 'content-type': 'application/x-unheard-of' }),
-    () => headers({ 'ce-dataschema': 'urn:evt:fault.plain:99' }),
+    () => headers({ 'ce-source': '' }),
     () => headers({ 'ce-type': 'fault.other' }),
   ]
   return { ...right, ...kinds[number % kinds.length]!() }

@@ -10,7 +10,7 @@ const largestBytes = 16 * mebibyte
 export const oversized: Scenario = {
   id: 'F21',
   title: 'payloads from nothing to 64 MiB among small ones',
-  limitSeconds: { quick: 60, long: 300 },
+  limitSeconds: { quick: 180, long: 300 },
   quick: { each: 2 },
   long: { each: 10 },
   async run(rig, { each = 0 }) {

@@ -6,7 +6,7 @@ import { until } from '../until.ts'
 export const racingRelays: Scenario = {
   id: 'F23',
   title: 'relays that race: each row once while leases hold, in order also while they do not',
-  limitSeconds: { quick: 60, long: 900 },
+  limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 1_200, relays: 3 },
   long: { messages: 100_000, relays: 4 },
   async run(rig, { messages = 0, relays = 0 }) {

@@ -11,7 +11,7 @@ const graceMs = 100
 export const gracefulClose: Scenario = {
   id: 'F27',
   title: 'workers closed under load, one after the other, each with its successor beside it',
-  limitSeconds: { quick: 60, long: 900 },
+  limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 2_000, perSecond: 400, closes: 3 },
   long: { messages: 20_000, perSecond: 400, closes: 30 },
   async run(rig, { messages = 0, perSecond = 0, closes = 0 }) {
@@ -19,6 +19,7 @@ export const gracefulClose: Scenario = {
     let current: Member = rig.worker(worker)
     await current.ready
     const publishing = publishAll(rig, { count: messages, perSecond })
+    await rig.flowing()
     for (let done = 0; done < closes; done += 1) {
       await delay(rig.between(500, 1_500))
       const next = rig.worker(worker)

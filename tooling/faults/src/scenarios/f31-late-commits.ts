@@ -11,7 +11,7 @@ const perRound = 20
 export const lateCommits: Scenario = {
   id: 'F31',
   title: 'transactions that began or wrote early and commit late, while others commit',
-  limitSeconds: { quick: 60, long: 600 },
+  limitSeconds: { quick: 180, long: 600 },
   quick: { rounds: 8 },
   long: { rounds: 200 },
   async run(rig, { rounds = 0 }) {

@@ -7,7 +7,7 @@ import { until } from '../until.ts'
 export const pinnedHorizon: Scenario = {
   id: 'F32',
   title: 'a transaction left open, so that nothing deleted can be cleaned away',
-  limitSeconds: { quick: 60, long: 900 },
+  limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 2_000, percent: 50 },
   long: { messages: 60_000, percent: 75 },
   async run(rig, { messages = 0, percent = 0 }) {

@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.ts'
 export const oneConnection: Scenario = {
   id: 'F33',
   title: 'pools of one connection; serialization failures and deadlocks',
-  limitSeconds: { quick: 60, long: 600 },
+  limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 800 },
   long: { messages: 10_000 },
   async run(rig, { messages = 0 }) {

@@ -9,7 +9,7 @@ const relayPollMs = 500
 export const lostListen: Scenario = {
   id: 'F34',
   title: 'LISTEN swallowed without a word: polling keeps up',
-  limitSeconds: { quick: 60, long: 300 },
+  limitSeconds: { quick: 180, long: 300 },
   quick: { messages: 100, perSecond: 30 },
   long: { messages: 2_000, perSecond: 50 },
   async run(rig, { messages = 0, perSecond = 0 }) {

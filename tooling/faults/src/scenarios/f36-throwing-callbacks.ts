@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.ts'
 export const throwingCallbacks: Scenario = {
   id: 'F36',
   title: 'handler, middleware, filter, classifier, logger and hooks throw whatever can be thrown',
-  limitSeconds: { quick: 60, long: 300 },
+  limitSeconds: { quick: 180, long: 300 },
   quick: { messages: 1_000 },
   long: { messages: 20_000 },
   async run(rig, { messages = 0 }) {

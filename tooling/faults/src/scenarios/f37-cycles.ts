@@ -3,7 +3,7 @@ import type { Scenario } from '../scenario.ts'
 export const cycles: Scenario = {
   id: 'F37',
   title: 'a thousand subscriptions opened and closed leave nothing behind',
-  limitSeconds: { quick: 60, long: 120 },
+  limitSeconds: { quick: 180, long: 120 },
   quick: { cycles: 300 },
   long: { cycles: 1_000 },
   async run(rig, size) {
