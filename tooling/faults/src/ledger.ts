@@ -17,6 +17,8 @@ export type Report =
       readonly number: number
       readonly attempt: number
     }
+  /** Handed over; an inbox may still keep it from the handler. */
+  | { readonly kind: 'taken'; readonly message: string; readonly consumer: string }
   | { readonly kind: 'end'; readonly message: string; readonly consumer: string; readonly as: 'returned' | 'thrown' }
   | { readonly kind: 'sent'; readonly message: string; readonly key: string }
   | { readonly kind: 'crash'; readonly point: string }

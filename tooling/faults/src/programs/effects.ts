@@ -24,13 +24,15 @@ export function createEffects(program: WorkerProgram): Effects {
   const [leastMs, mostMs] = program.handlerMs ?? [0, 0]
   const strike = program.throwing === true ? throwEvery(7) : () => undefined
   const blocked = new Set<number>()
+  let firstMs: number | undefined
   let running = 0
   let mostRunning = 0
 
   const work = async (payload: Payload, delivery: Delivery, transaction: PgTransaction) => {
     if (mostMs > 0) await delay(leastMs + Math.floor(random() * (mostMs - leastMs + 1)))
     block(payload)
-    if (program.failUntilMs !== undefined && machineMs() < program.failUntilMs) throw new Error('fails for a while')
+    firstMs ??= machineMs()
+    if (machineMs() < firstMs + (program.failForMs ?? 0)) throw new Error('fails for a while')
     if (payload.failures < 0 || delivery.attempt <= payload.failures) throw new Error('fails on purpose')
     strike()
     if (random() < (program.sqlFailureShare ?? 0)) {

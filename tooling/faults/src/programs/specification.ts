@@ -71,8 +71,8 @@ export interface WorkerProgram extends Program {
   /** Every message numbered a multiple of this blocks the event loop once for `blockMs`. */
   readonly blockEvery?: number | undefined
   readonly blockMs?: number | undefined
-  /** Everything fails until this time of the machine. */
-  readonly failUntilMs?: number | undefined
+  /** Everything fails for so long from the first message on. */
+  readonly failForMs?: number | undefined
   readonly concurrency?: number | undefined
   readonly prefetch?: number | undefined
   readonly leaseMs?: number | undefined

@@ -35,6 +35,8 @@ export function openStore(program: Program, relay: RelaySettings | false): Store
     connectionTimeoutMillis: 5_000,
     query_timeout: program.statementTimeoutMs ?? defaultStatementTimeoutMs,
     keepAlive: true,
+    // What a half-open connection leaves behind holds its locks until the server gives up on it.
+    idle_in_transaction_session_timeout: program.statementTimeoutMs ?? defaultStatementTimeoutMs,
   })
   pool.on('connect', (client) =>
     client.on('error', (error) => report({ kind: 'error', during: 'connection', text: error.message })),

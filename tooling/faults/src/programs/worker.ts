@@ -75,7 +75,11 @@ for (const group of groups) {
     await bus.subscribe(onBatch(event, handle, { group, ...options, batch: { maxItems: 20, lingerMs: 5 } }))
   } else {
     const handle = once<(typeof event)['name'], Payload>(effects.handle)
-    await bus.subscribe(on(event, handle, { group, ...options }))
+    const take = (payload: Payload, delivery: Delivery<(typeof event)['name'], Payload>) => {
+      report({ kind: 'taken', message: delivery.id, consumer: delivery.consumer })
+      return handle(payload, delivery)
+    }
+    await bus.subscribe(on(event, take, { group, ...options }))
   }
 }
 if (program.claims === true) {

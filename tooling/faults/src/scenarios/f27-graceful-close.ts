@@ -46,7 +46,7 @@ function afterClose(ledger: Ledger): { late: readonly string[]; again: readonly 
   const done = new Set<string>()
   const late: string[] = []
   const again: string[] = []
-  for (const entry of ledger.of('start', 'end')) {
+  for (const entry of ledger.of('taken', 'end')) {
     if (entry.kind === 'end') {
       if (entry.as === 'returned') done.add(entry.message)
       continue
