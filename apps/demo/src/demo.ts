@@ -57,7 +57,7 @@ async function run(
   const database = await openDatabase(url, logger)
   afterwards(database.close)
   const { outbox, inbox, deadLetters } = database
-  const opened = await settings.openTransport()
+  const opened = await settings.openTransport(url)
   afterwards(opened.close)
   const audit = await auditLog(join(folder, 'audit.ndjson'))
   afterwards(audit.close)

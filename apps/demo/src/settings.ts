@@ -14,7 +14,7 @@ export interface DemoSettings {
   /** The folder that is kept. */
   readonly data: string | undefined
   readonly addresses: Addresses
-  readonly openTransport: () => Promise<OpenedTransport>
+  readonly openTransport: (postgres: string) => Promise<OpenedTransport>
   readonly logLevel: string
 }
 

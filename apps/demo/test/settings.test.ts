@@ -77,9 +77,10 @@ test('a transport is given the address it needs, and without it says which one b
     given.push(address)
     return transports.memory!.open(address)
   }
-  const choices = { pigeon: { address: 'EVT_REDIS_URL', open } } as const
-  await (await chooseTransport('pigeon', { EVT_REDIS_URL: 'redis://h' }, choices)()).close()
-  expect(given).toEqual(['redis://h'])
+  const choices = { pigeon: { address: 'EVT_REDIS_URL', open }, elephant: { address: 'EVT_PG_URL', open } } as const
+  await (await chooseTransport('pigeon', { EVT_REDIS_URL: 'redis://h' }, choices)('postgres://h')).close()
+  await (await chooseTransport('elephant', {}, choices)('postgres://h')).close()
+  expect(given).toEqual(['redis://h', 'postgres://h'])
   const error = thrownBy(() => chooseTransport('pigeon', { EVT_NATS_URL: 'nats://h' }, choices))
   expect(isEvtError(error, 'EVT_OPTION_INVALID')).toBe(true)
   expect((error as Error).message).toContain('EVT_REDIS_URL')

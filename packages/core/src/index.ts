@@ -1,3 +1,4 @@
+export { type BridgeOptions, bridge } from './bridge.ts'
 export type {
   Bus,
   BusDescription,

@@ -34,8 +34,8 @@ export interface SubscriptionDefinition {
   readonly options: SubscribeOptions
   /** What the bus needs and nobody else. */
   readonly '~subscription':
-    | { readonly kind: 'each'; readonly handler: Handler }
-    | { readonly kind: 'batch'; readonly handler: BatchHandler }
+    | { readonly kind: 'each'; readonly handler: Handler; readonly forwardTo?: string | undefined }
+    | { readonly kind: 'batch'; readonly handler: BatchHandler; readonly forwardTo?: undefined }
 }
 
 /** Handles the messages of one event, one at a time. */
@@ -95,6 +95,14 @@ export function onEverything(
   return define('everything', 'each', every, options)
 }
 
+/** Events given alone, as a list or as a group: at least one, or `EVT_OPTION_INVALID`. */
+export function listEvents(given: AnyEvent | readonly AnyEvent[] | EventGroup): readonly AnyEvent[] {
+  if (typeof given !== 'object' || given === null) throw invalidOption('events', 'expected what defineEvent returns')
+  const list: readonly AnyEvent[] = '~event' in given ? [given as AnyEvent] : Object.values(given)
+  if (list.length === 0) throw invalidOption('events', 'expected at least one event')
+  for (const event of list) checkEvent(event)
+  return list
+}
 function checkGroup(events: EventGroup): void {
   if (typeof events !== 'object' || events === null) throw invalidOption('events', 'expected an object of events')
   for (const event of Object.values(events)) checkEvent(event)

@@ -1,4 +1,13 @@
-import { createBus, type MemoryTransport, memoryTransport, on, type Route, silentLogger } from '../src/index.ts'
+import {
+  createBus,
+  type MemoryTransport,
+  memoryTransport,
+  on,
+  type RelayTarget,
+  type Route,
+  type StoredMessage,
+  silentLogger,
+} from '../src/index.ts'
 import { failureOf, Keyed, makeRig, range, Tick, Tock } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
@@ -35,6 +44,61 @@ test('an event with several transports goes to each as one message of one id; su
   await settle()
   expect(ids).toEqual([id, id])
   expect([await lag(rig.two, 'rig.tick'), await lag(rig.one, 'rig.tick')]).toEqual([['rig/a'], ['rig/b']])
+})
+
+test('with an outbox an event has one row for each of its transports, of one id and the same bytes', async () => {
+  const rows: StoredMessage[] = []
+  let target: RelayTarget | undefined
+  const transports = { one: memoryTransport(), two: memoryTransport() }
+  const bus = createBus({
+    service: 'rig',
+    transports,
+    routes: [{ events: [Tick], to: ['two', 'one'] }],
+    defaultTransport: 'one',
+    outsideTransaction: 'store',
+    logger: silentLogger,
+    outbox: {
+      name: 'rows',
+      ambient: () => undefined,
+      append: async () => {},
+      store: async (messages) => void rows.push(...messages),
+      start: async (given) => {
+        target = given
+      },
+      stop: async () => {},
+      health: async () => ({ name: 'rows', status: 'healthy' }),
+    },
+  })
+  const { id } = await bus.publish(Tick, { n: 1 })
+  await bus.publish(Tock, { n: 2 })
+  expect(rows.map(({ transport, topic }) => `${transport} ${topic}`)).toEqual([
+    'two evt.rig.tick',
+    'one evt.rig.tick',
+    'one evt.rig.tock',
+  ])
+  expect(rows.slice(0, 2).map((row) => [row.id, Buffer.from(row.payload).toString()])).toEqual([
+    [id, '{"n":1}'],
+    [id, '{"n":1}'],
+  ])
+  // A transport that is away keeps its own rows waiting and nobody else's.
+  transports.two.publish = () => Promise.reject(new Error('away'))
+  const seen: string[] = []
+  await bus.subscribe(Tick, (_tick, delivery) => void seen.push(delivery.id), { group: 'a', transport: 'one' })
+  for (const { transport, ...outgoing } of rows.slice(0, 2)) {
+    const failures = await target!.publish(transport, [outgoing])
+    expect(failures.map(({ outcome }) => outcome)).toEqual(transport === 'two' ? ['unknown'] : [])
+  }
+  await settle()
+  expect(seen).toEqual([id])
+  await bus.close()
+})
+
+test('a service pins all its events to a transport by their prefix, and the description says so', async () => {
+  await using rig = routedBus([{ events: '*', to: 'two' }])
+  await rig.bus.register([Tick, Keyed, Tock])
+  expect(rig.bus.describe().events.map(({ transports }) => transports)).toEqual([['two'], ['two'], ['two']])
+  await rig.bus.subscribe(Keyed, () => {}, { group: 'a' })
+  expect([await lag(rig.one, 'rig.keyed'), await lag(rig.two, 'rig.keyed')]).toEqual([[], ['rig/a']])
 })
 
 test('where one of several transports fails the publish says so', async () => {

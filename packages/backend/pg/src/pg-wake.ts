@@ -1,6 +1,6 @@
 import { type Clock, type Logger, silentLogger, systemClock, type Timer } from '@evt/core'
 import { runOutside } from './ambient.ts'
-import { asError } from './connection.ts'
+import { asError, withConnection } from './connection.ts'
 import { quotedIdentifier } from './identifier.ts'
 import type { PgConnection } from './pg-pool.ts'
 
@@ -77,13 +77,7 @@ export function pgWake({ pool, channel, clock = systemClock, logger = silentLogg
   }
   const send = async () => {
     try {
-      const connection = await pool.connect()
-      const failure = await connection.query('select pg_catalog.pg_notify($1, $2)', [channel, '']).then(
-        () => undefined,
-        (error: unknown) => asError(error),
-      )
-      connection.release(failure)
-      if (failure !== undefined) throw failure
+      await withConnection(pool, (connection) => connection.query('select pg_catalog.pg_notify($1, $2)', [channel, '']))
     } catch (error) {
       logger.debug({ error: asError(error), channel }, 'NOTIFY failed; polling finds the work')
     }

@@ -22,6 +22,7 @@ import type { ConsumerEvents, OrderScope } from '../transport.ts'
 import type { BusContext } from './context.ts'
 import { createDeadLetterer } from './dead-letterer.ts'
 import { derivedId } from './encoder.ts'
+import { forwarding } from './forwarding.ts'
 import type { GroupList } from './group-list.ts'
 import type { TransportPort } from './transport-port.ts'
 
@@ -137,7 +138,11 @@ async function startPump(parts: PumpParts): Promise<Pump> {
     settings,
     filter: options.filter,
     isBlocked: options.afterDeadLetter === 'blockKey' ? blockedKeys(bus.deadLetters!, consumer, topic.name) : undefined,
-    middleware: [...bus.middleware, ...(options.use ?? [])],
+    middleware: [
+      ...bus.middleware,
+      ...(options.use ?? []),
+      ...(work.forwardTo === undefined ? [] : [forwarding(bus, event, port.name, work.forwardTo)]),
+    ],
     stats,
     clock: bus.clock,
     logger: bus.logger,

@@ -17,7 +17,8 @@ export async function buildBundles({ folder, manifest }: Package): Promise<void>
     tsconfig: false,
     logLevel: 'warn',
   })
-  const files = { entryFileNames: '[name].js', chunkFileNames: 'chunk-[hash].js' }
+  // Comments belong to the types, where editors show them; in the code they would only be read by Node at every start.
+  const files = { entryFileNames: '[name].js', chunkFileNames: 'chunk-[hash].js', comments: false }
   await bundle.write({ dir: join(folder, 'dist/esm'), format: 'es', ...files })
   await bundle.write({ dir: join(folder, 'dist/cjs'), format: 'cjs', ...files })
   await bundle.close()

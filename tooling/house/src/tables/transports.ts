@@ -1,4 +1,7 @@
 import { memoryTransport, type Transport } from '@evt/core'
+import { pgTransport } from '@evt/transport-pg'
+import { redisTransport } from '@evt/transport-redis'
+import { Redis } from 'ioredis'
 
 /**
  * One transport of every kind, by the leaf of its path, made without connecting: only `supports` is read. A package
@@ -6,4 +9,6 @@ import { memoryTransport, type Transport } from '@evt/core'
  */
 export const transports: Readonly<Record<string, () => Transport>> = {
   memory: () => memoryTransport(),
+  redis: () => redisTransport({ client: new Redis({ lazyConnect: true }) }),
+  pg: () => pgTransport({ pool: { connect: () => Promise.reject(new Error('only supports is read')) } }),
 }

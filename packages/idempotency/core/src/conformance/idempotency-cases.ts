@@ -1,7 +1,8 @@
-import { createBus, defineEvent, memoryTransport, on, reject, silentLogger, type } from '@evt/core'
+import { defineEvent, memoryTransport, on, reject, type } from '@evt/core'
 import { type ConformanceCase, eventually, expectThat } from '@evt/core/conformance'
 import { idempotency } from '../idempotency.ts'
 import type { Claim, Claimed, IdempotencyStore } from '../idempotency-store.ts'
+import { type OpenBus, withBuses } from './with-buses.ts'
 
 export interface IdempotencyHarness {
   readonly store: IdempotencyStore
@@ -17,12 +18,12 @@ const quick = { attempts: 3, backoff: { minMs: 1, maxMs: 1, jitter: false } } as
 
 /** Every promise a store of claims must keep, alone and under the `idempotency` middleware. */
 export function idempotencyCases(create: () => Promise<IdempotencyHarness>): readonly ConformanceCase[] {
-  const check = (name: string, work: (store: IdempotencyStore) => Promise<void>): ConformanceCase => ({
+  const check = (name: string, work: (store: IdempotencyStore, open: OpenBus) => Promise<void>): ConformanceCase => ({
     name,
     async run() {
       const harness = await create()
       try {
-        await work(harness.store)
+        await withBuses((open) => work(harness.store, open))
       } finally {
         await harness.dispose?.()
       }
@@ -119,9 +120,9 @@ export function idempotencyCases(create: () => Promise<IdempotencyHarness>): rea
         expectThat((await store.complete([], 1)).length === 0 && (await store.release([])).length === 0, 'none is none')
       },
     ),
-    check('n concurrent deliveries of one id have one effect, and another group has its own', async (store) => {
+    check('n concurrent deliveries of one id have one effect, and another group has its own', async (store, open) => {
       const protect = idempotency({ store })
-      await using bus = createBus({ service: 's', transport: memoryTransport(), logger: silentLogger, use: [protect] })
+      const bus = open({ use: [protect] })
       const effects: string[] = []
       const [a, b] = await bus.subscribe(
         on(Created, async (order) => void effects.push(`a ${order.id}`), { group: 'a' }),
@@ -132,13 +133,8 @@ export function idempotencyCases(create: () => Promise<IdempotencyHarness>): rea
       expectThat(effects.sort().join() === 'a 1,b 1', 'one effect per group')
       expectThat(protect.stats().duplicates === 38 && protect.stats().uncompleted === 0, 'the others are duplicates')
     }),
-    check('a failed attempt does not suppress the next, and each has a higher fence', async (store) => {
-      await using bus = createBus({
-        service: 's',
-        transport: memoryTransport(),
-        logger: silentLogger,
-        use: [idempotency({ store })],
-      })
+    check('a failed attempt does not suppress the next, and each has a higher fence', async (store, open) => {
+      const bus = open({ use: [idempotency({ store })] })
       const fences: bigint[] = []
       const subscription = await bus.subscribe(
         Created,
@@ -152,9 +148,9 @@ export function idempotencyCases(create: () => Promise<IdempotencyHarness>): rea
       await eventually(() => subscription.stats().acknowledged === 1, 'the third attempt succeeds')
       expectThat(fences.length === 3 && fences[0]! < fences[1]! && fences[1]! < fences[2]!, 'three runs, rising fences')
     }),
-    check('a rejected message can be replayed under its own id', async (store) => {
+    check('a rejected message can be replayed under its own id', async (store, open) => {
       const transport = memoryTransport()
-      await using bus = createBus({ service: 's', transport, logger: silentLogger, use: [idempotency({ store })] })
+      const bus = open({ transport, use: [idempotency({ store })] })
       let runs = 0
       const handler = async () => {
         runs += 1
@@ -167,9 +163,9 @@ export function idempotencyCases(create: () => Promise<IdempotencyHarness>): rea
       await eventually(() => subscription.stats().acknowledged === 1, 'the replay is handled')
       expectThat(runs === 2, 'and not taken for a duplicate')
     }),
-    check('two events of one consumer that share a message id are two messages', async (store) => {
+    check('two events of one consumer that share a message id are two messages', async (store, open) => {
       const use = [idempotency({ store })]
-      await using bus = createBus({ service: 's', transport: memoryTransport(), logger: silentLogger, use })
+      const bus = open({ use })
       const effects: string[] = []
       await bus.subscribe(
         on(Created, async () => void effects.push('created'), { group: 'a' }),
@@ -179,9 +175,9 @@ export function idempotencyCases(create: () => Promise<IdempotencyHarness>): rea
       await bus.publish(Paid, { id: '1' }, { id: 'order-1' })
       await eventually(() => effects.length === 2, 'both are handled')
     }),
-    check('a claim is renewed while its handler runs', async (store) => {
+    check('a claim is renewed while its handler runs', async (store, open) => {
       const protect = idempotency({ store, leaseMs: shortLeaseMs })
-      await using bus = createBus({ service: 's', transport: memoryTransport(), logger: silentLogger, use: [protect] })
+      const bus = open({ use: [protect] })
       let runs = 0
       const handler = async () => {
         runs += 1

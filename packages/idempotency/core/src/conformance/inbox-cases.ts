@@ -1,7 +1,8 @@
-import { createBus, defineEvent, memoryTransport, on, onBatch, silentLogger, type Transactions, type } from '@evt/core'
+import { defineEvent, memoryTransport, on, onBatch, type Transactions, type } from '@evt/core'
 import { type ConformanceCase, eventually, expectThat, failureOf, gate } from '@evt/core/conformance'
 import { exactlyOnce } from '../exactly-once.ts'
 import type { InboxStore } from '../inbox-store.ts'
+import { type OpenBus, withBuses } from './with-buses.ts'
 
 /** An inbox that sees nothing of earlier ones, with transactions of the same place and an effect that is part of them. */
 export interface InboxHarness<Transaction> {
@@ -21,12 +22,15 @@ const quick = { attempts: 3, backoff: { minMs: 1, maxMs: 1, jitter: false } } as
 
 /** Every promise an inbox must keep, alone and under `exactlyOnce`. */
 export function inboxCases<Transaction>(create: () => Promise<InboxHarness<Transaction>>): readonly ConformanceCase[] {
-  const check = (name: string, work: (harness: InboxHarness<Transaction>) => Promise<void>): ConformanceCase => ({
+  const check = (
+    name: string,
+    work: (harness: InboxHarness<Transaction>, open: OpenBus) => Promise<void>,
+  ): ConformanceCase => ({
     name,
     async run() {
       const harness = await create()
       try {
-        await work(harness)
+        await withBuses((open) => work(harness, open))
       } finally {
         await harness.dispose?.()
       }
@@ -85,7 +89,7 @@ export function inboxCases<Transaction>(create: () => Promise<InboxHarness<Trans
         'all are known again',
       )
     }),
-    check('n concurrent deliveries of one id have one effect', async (harness) => {
+    check('n concurrent deliveries of one id have one effect', async (harness, open) => {
       const { inbox, transactions, record, recorded } = harness
       let duplicates = 0
       const once = exactlyOnce({
@@ -95,7 +99,7 @@ export function inboxCases<Transaction>(create: () => Promise<InboxHarness<Trans
           duplicates += 1
         },
       })
-      await using bus = createBus({ service: 'suite', transport: memoryTransport(), logger: silentLogger })
+      const bus = open()
       const handler = once<'order.created', { id: string }>((order, _delivery, tx) => record(tx, order.id))
       const subscription = await bus.subscribe(Created, handler, { group: 'a' })
       await Promise.all(Array.from({ length: 20 }, () => bus.publish(Created, { id: '1' }, { id: 'same' })))
@@ -105,10 +109,10 @@ export function inboxCases<Transaction>(create: () => Promise<InboxHarness<Trans
     }),
     check(
       'a failed first attempt is followed by one that has its effect, and other groups have theirs',
-      async (harness) => {
+      async (harness, open) => {
         const { inbox, transactions, record, recorded } = harness
         const once = exactlyOnce({ transactions, inbox })
-        await using bus = createBus({ service: 'suite', transport: memoryTransport(), logger: silentLogger })
+        const bus = open()
         let runs = 0
         const [first, second] = await bus.subscribe(
           on(
@@ -133,10 +137,10 @@ export function inboxCases<Transaction>(create: () => Promise<InboxHarness<Trans
         expectThat([...(await recorded())].sort().join() === 'a 1,b 1', 'one effect per group')
       },
     ),
-    check('two events of one consumer that share a message id are two messages', async (harness) => {
+    check('two events of one consumer that share a message id are two messages', async (harness, open) => {
       const { inbox, transactions, record, recorded } = harness
       const once = exactlyOnce({ transactions, inbox })
-      await using bus = createBus({ service: 'suite', transport: memoryTransport(), logger: silentLogger })
+      const bus = open()
       const [first, second] = await bus.subscribe(
         on(
           Created,
@@ -156,11 +160,11 @@ export function inboxCases<Transaction>(create: () => Promise<InboxHarness<Trans
     }),
     check(
       'a message that fails in a batch fails alone, at less than twice the work where one in a hundred fails',
-      async (harness) => {
+      async (harness, open) => {
         const { inbox, transactions, record, recorded } = harness
         const once = exactlyOnce({ transactions, inbox })
         const transport = memoryTransport()
-        await using bus = createBus({ service: 'suite', transport, logger: silentLogger })
+        const bus = open({ transport })
         let handled = 0
         const subscription = await bus.subscribe(
           onBatch(

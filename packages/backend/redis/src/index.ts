@@ -1,0 +1,7 @@
+export { checkServer } from './check-server.ts'
+export { replyWord } from './errors.ts'
+export type { RedisArgument, RedisClient, RedisClientOptions, RedisPipeline } from './redis-client.ts'
+export { isServerReply, redisFailure } from './redis-failure.ts'
+export { runScript, runScripts, type ScriptCall } from './run-scripts.ts'
+export { readScripts, type Script } from './script-files.ts'
+export { taggedKey } from './tagged-key.ts'

@@ -1,0 +1,1 @@
+export { type ProtobufCodecOptions, protobufCodec } from './protobuf-codec.ts'

@@ -1,0 +1,54 @@
+import type { Headers, TransportDelivery } from '@evt/core'
+import { decodeText } from '@evt/pg'
+
+/** A lease as a claim returns it; where there is nothing to hand over, `messages` is null and `wait_ms` says when there may be. */
+export interface ClaimedRow {
+  readonly lease: string
+  readonly partition: number
+  readonly attempt: number
+  readonly deliveries: number
+  readonly suspect: boolean
+  /** Ids and sizes, joined by commas. */
+  readonly messages: string | null
+  readonly sizes: string
+  /** JSON arrays; null keys: no message has one. */
+  readonly keys: string | null
+  readonly headers: string
+  /** All payloads, one behind the other. */
+  readonly payload: Uint8Array
+  /** Parcels that the claim took from. */
+  readonly touched: number
+  /** Messages that a parcel named and that do not exist. */
+  readonly missing: number | null
+  readonly wait_ms: number | null
+}
+
+export function toDeliveries(row: ClaimedRow, leaseMs: number): readonly TransportDelivery[] {
+  const { lease, partition, attempt, deliveries, suspect, payload } = row
+  const sizes = row.sizes.split(',')
+  const headers = JSON.parse(row.headers) as Headers[]
+  const keys = row.keys === null ? undefined : (JSON.parse(row.keys) as (string | null)[])
+  let offset = 0
+  return row.messages!.split(',').map((message, index) => {
+    const start = offset
+    offset += Number(sizes[index])
+    const key = keys?.[index]
+    return {
+      headers: withoutPrototype(headers[index]!),
+      payload: payload.subarray(start, offset),
+      key: typeof key === 'string' ? decodeText(key) : undefined,
+      partition,
+      position: message,
+      attempt,
+      deliveries,
+      suspect,
+      leaseMs,
+      receipt: { lease, message },
+    }
+  })
+}
+
+/** Rows are data from outside: whatever a row holds, names of headers never reach a prototype. */
+export function withoutPrototype(headers: Headers): Headers {
+  return Object.assign(Object.create(null), headers) as Headers
+}

@@ -1,0 +1,192 @@
+import type { TransportDelivery } from '@evt/core'
+import { type FreshDatabase, freshDatabase } from '@evt/servers'
+import { type PgTransport, pgTransport } from '../src/index.ts'
+import { consume, drain, message, quietMs, textOf, topic, until } from './harness.ts'
+
+let database: FreshDatabase
+let transport: PgTransport
+beforeEach(async () => {
+  database = await freshDatabase()
+  transport = pgTransport({ pool: database.pool, pollMs: 50 })
+  await transport.migrate()
+  await transport.declare({ name: topic, partitions: undefined })
+})
+afterEach(async () => {
+  await transport.close()
+  await database.drop()
+})
+const range = (count: number) => Array.from({ length: count }, (_value, index) => index)
+const stored = (text: string) => ({ ...message(text), transport: 'pg' })
+
+test('a message that commits after many later ones is not skipped, in 20 rounds', async () => {
+  const consumer = await consume(transport, 'a')
+  for (const round of range(20)) {
+    const client = await database.pool.connect()
+    await client.query('begin')
+    // It has its id, lower than all that follow, and is not visible yet.
+    await transport.append(client, [stored(`late ${round}`)])
+    await transport.publish(range(25).map((n) => message(`${round}.${n}`)))
+    expect((await drain(consumer, 25)).length).toBe(25)
+    await transport.trim(topic)
+    await client.query('commit')
+    client.release()
+    expect(await drain(consumer, 1)).toEqual([`late ${round}`])
+  }
+})
+
+test('a group created while messages are published and transactions are open gets each of them once', async () => {
+  const texts: string[] = []
+  let stop = false
+  const publishers = range(6).map(async (publisher) => {
+    for (let n = 0; !stop; n += 1) {
+      const text = `${publisher}.${n}`
+      texts.push(text)
+      if (publisher % 2 === 0) await transport.publish([message(text)])
+      else {
+        const client = await database.pool.connect()
+        await client.query('begin')
+        await transport.append(client, [stored(text)])
+        await client.query('select pg_sleep(0.002)')
+        await client.query('commit')
+        client.release()
+      }
+    }
+  })
+  const open = await database.pool.connect()
+  await open.query('begin')
+  await transport.append(open, [stored('before the groups')])
+  await until(() => texts.length > 50)
+  const consumers = await Promise.all(range(4).map((n) => consume(transport, `group${n}`)))
+  await until(() => texts.length > 200)
+  stop = true
+  await Promise.all(publishers)
+  await transport.trim(topic)
+  await open.query('commit')
+  open.release()
+  const wanted = [...texts, 'before the groups'].sort()
+  for (const consumer of consumers) {
+    expect((await drain(consumer, wanted.length)).sort()).toEqual(wanted)
+    expect(await drain(consumer, 1, quietMs)).toEqual([])
+  }
+})
+
+test('every kind of settlement is refused once the lease is lost, and has no effect', async () => {
+  const slow = await consume(transport, 'a', { leaseMs: 50 })
+  const next = await consume(transport, 'a')
+  await transport.publish(range(5).map((n) => message(String(n))))
+  const signal = AbortSignal.timeout(10_000)
+  const late = await slow.read({ messages: 5, bytes: 1_000_000 }, signal)
+  const owned: TransportDelivery[] = []
+  while (owned.length < 5) owned.push(...(await next.read({ messages: 5, bytes: 1_000_000 }, signal)))
+  const refused = await slow.settle([
+    { delivery: late[0]!, as: 'ack' },
+    { delivery: late[1]!, as: 'release', attempt: 9 },
+    { delivery: late[2]!, as: 'retry', attempt: 9, afterMs: 0 },
+    { delivery: late[3]!, as: 'deadLetter', reason: 'no', history: [] },
+    { delivery: late[4]!, as: 'started' },
+  ])
+  expect(refused.map((refusal) => textOf(refusal.delivery))).toEqual(late.map(textOf))
+  expect(await transport.readDeadLetters(topic, { after: undefined, limit: 10 })).toEqual([])
+  expect(await next.settle(owned.map((delivery) => ({ delivery, as: 'ack' })))).toEqual([])
+  expect((await transport.inspect(topic))[0]).toMatchObject({ lag: 0, running: 0, delayed: 0 })
+})
+
+test('a run that was recorded as started counts as an attempt when its process dies, a mere hand-over does not', async () => {
+  const signal = AbortSignal.timeout(10_000)
+  const read = async (leaseMs: number) => {
+    const consumer = await consume(transport, 'a', { leaseMs })
+    const read: TransportDelivery[] = []
+    while (read.length < 2) read.push(...(await consumer.read({ messages: 2 - read.length, bytes: 1_000_000 }, signal)))
+    return { consumer, read }
+  }
+  await transport.publish([message('started'), message('only read')])
+  const first = await read(50)
+  await first.consumer.settle([{ delivery: first.read[0]!, as: 'started' }])
+  const second = await read(30_000)
+  const found = second.read.map((each) => [textOf(each), each.attempt, each.deliveries, each.suspect])
+  expect(found.sort()).toEqual([
+    ['only read', 1, 2, true],
+    ['started', 2, 2, true],
+  ])
+})
+
+test('a partition stays with its owner while that holds anything of it, and goes on in order after its death', async () => {
+  const ordered = { topic: 'evt.ordered', ordered: 'group' } as const
+  await transport.declare({ name: ordered.topic, partitions: 4 })
+  const dying = await consume(transport, 'a', { ...ordered, leaseMs: 1_000 })
+  const next = await consume(transport, 'a', ordered)
+  const texts = range(300).map(String)
+  for (const part of [texts.slice(0, 100), texts.slice(100, 200), texts.slice(200)])
+    await transport.publish(part.map((text) => message(text, 'one key', ordered.topic)))
+  const signal = AbortSignal.timeout(10_000)
+  const sentMs = performance.now()
+  const held = await dying.read({ messages: 50, bytes: 1_000_000 }, signal)
+  // It settles some from the middle and is never heard of again.
+  await dying.settle([
+    { delivery: held[20]!, as: 'ack' },
+    { delivery: held[49]!, as: 'release', attempt: 1 },
+  ])
+  const read: string[] = []
+  while (read.length < 299) {
+    const batch = await next.read({ messages: 7, bytes: 1_000_000 }, signal)
+    if (read.length === 0) expect(performance.now() - sentMs).toBeGreaterThan(990)
+    read.push(...batch.map(textOf))
+    await next.settle(batch.map((delivery) => ({ delivery, as: 'ack' })))
+  }
+  expect(read).toEqual(texts.filter((text) => text !== '20'))
+})
+
+test('an ephemeral reader that is not heard of is removed with what it had to read; others stay', async () => {
+  await consume(transport, 'durable')
+  await transport.consume(
+    {
+      topic,
+      consumer: 'test/live@1',
+      as: { reader: 'ephemeral' },
+      from: 'latest',
+      ordered: 'none',
+      leaseMs: 1_000,
+    },
+    { revoking: async () => {}, lost() {}, cut() {}, recreated() {} },
+  )
+  await transport.publish([message('one')])
+  await database.pool.query(`update evt_transport_group set seen_at = now() - interval '59 minutes'`)
+  await transport.trim(topic)
+  expect((await transport.inspect(topic)).length).toBe(2)
+  await database.pool.query(`update evt_transport_group set seen_at = now() - interval '61 minutes'`)
+  await transport.trim(topic)
+  expect((await transport.inspect(topic)).map((state) => state.consumer)).toEqual(['test/durable'])
+  const { rows } = await database.pool.query('select count(distinct group_id)::int as groups from evt_transport_parcel')
+  expect(rows[0].groups).toBe(1)
+})
+
+test('a group or a topic that somebody removed is made again, and said so', async () => {
+  const told: string[] = []
+  const events = { recreated: (what: string) => void told.push(what), cut: () => void told.push('cut') }
+  const consumer = await consume(transport, 'a', {}, events)
+  await transport.publish([message('one')])
+  expect(await drain(consumer, 1)).toEqual(['one'])
+  await database.pool.query(
+    'truncate evt_transport_topic, evt_transport_group, evt_transport_message, evt_transport_parcel',
+  )
+  const reading = drain(consumer, 1)
+  await until(() => told.length === 2)
+  await until(async () => (await transport.publish([message('two')])).length === 0)
+  expect(await reading).toEqual(['two'])
+  expect(told).toEqual(['cut', 'group test/a'])
+})
+
+test('messages that somebody removed from the table are reported and hold nothing up', async () => {
+  const cuts: (number | null)[] = []
+  const consumer = await consume(transport, 'a', {}, { cut: (count) => void cuts.push(count) })
+  await transport.publish(range(5).map((n) => message(String(n))))
+  await database.pool.query(`delete from evt_transport_message where convert_from(payload, 'UTF8') < '3'`)
+  await transport.publish([message('5')])
+  expect(await drain(consumer, 3)).toEqual(['3', '4', '5'])
+  await transport.publish([message('6')])
+  await database.pool.query('delete from evt_transport_message')
+  await transport.publish([message('7')])
+  expect(await drain(consumer, 1)).toEqual(['7'])
+  expect(cuts.reduce<number>((sum, count) => sum + count!, 0)).toBe(4)
+  expect((await transport.inspect(topic))[0]).toMatchObject({ lag: 0, running: 0 })
+})

@@ -1,0 +1,138 @@
+import { createBus, defineEvent, isEvtError, type StoredMessage, silentLogger, type } from '@evt/core'
+import { type FreshDatabase, freshDatabase } from '@evt/servers'
+import { type PgTransport, pgTransport } from '../src/index.ts'
+import { consume, drain, failure, message, topic, until } from './harness.ts'
+
+const Created = defineEvent('order.created', { schema: type<{ id: string; n: number }>(), key: (order) => order.id })
+let database: FreshDatabase
+let transport: PgTransport
+beforeEach(async () => {
+  database = await freshDatabase()
+  transport = pgTransport({ pool: database.pool, pollMs: 50 })
+  await transport.migrate()
+})
+afterEach(async () => {
+  await transport.close()
+  await database.drop()
+})
+
+const stored = (text: string): StoredMessage => ({ ...message(text), transport: 'pg' })
+const messagesKept = async () => {
+  const { rows } = await database.pool.query('select count(*)::int as count from evt_transport_message')
+  return rows[0].count as number
+}
+
+test('what commits is handled, in order, and what rolls back never exists', async () => {
+  await using bus = createBus({ service: 'orders', transport, outbox: transport, logger: silentLogger })
+  const seen: number[] = []
+  await bus.subscribe(Created, (order) => void seen.push(order.n), { group: 'a' })
+  await failure(
+    transport.run(async () => {
+      await bus.publish(Created, { id: 'x', n: 0 })
+      throw new Error('no')
+    }),
+  )
+  for (const n of [1, 2, 3]) {
+    await transport.run(async (tx) => {
+      expect((await bus.publish(Created, { id: 'x', n })).via).toBe('outbox')
+      await tx.query('select 1')
+    })
+  }
+  await bus.publish(Created, { id: 'x', n: 4 })
+  await until(() => seen.length === 4)
+  expect(seen).toEqual([1, 2, 3, 4])
+})
+
+test('five events of a transaction cost one statement more, right before COMMIT', async () => {
+  const statements: string[] = []
+  const counting = {
+    async connect() {
+      const client = await database.pool.connect()
+      return {
+        release: (error?: Error | boolean) => client.release(error),
+        query(sql: string, values?: unknown[]) {
+          statements.push(sql.trim().split(/[\s"]/)[0]!)
+          return client.query(sql, values)
+        },
+      }
+    },
+  }
+  const counted = pgTransport({ pool: counting })
+  await counted.declare({ name: topic, partitions: undefined })
+  await counted.run((tx) => tx.query('select 1'))
+  statements.length = 0
+  await counted.run(async (tx) => {
+    for (const text of ['1', '2', '3', '4', '5']) await counted.append(tx, [stored(text)])
+    await tx.query('update pg_catalog.pg_class set relname = relname where false')
+  })
+  expect(statements).toEqual(['begin', 'update', 'select', 'commit'])
+  expect(await messagesKept()).toBe(5)
+})
+
+test('a transaction that somebody else opened carries the messages, and a topic it made is gone when it rolls back', async () => {
+  const client = await database.pool.connect()
+  await client.query('begin')
+  await transport.append(client, [stored('lost')])
+  await client.query('rollback')
+  await client.query('begin')
+  await transport.append(client, [stored('kept')])
+  await client.query('commit')
+  client.release()
+  const consumer = await consume(transport, 'a')
+  expect(await drain(consumer, 1)).toEqual(['kept'])
+  expect(await messagesKept()).toBe(1)
+})
+
+test('a closed, a foreign and an absent transaction are typed errors, and nothing is written', async () => {
+  let closed: unknown
+  await transport.run(async (tx) => {
+    closed = tx
+  })
+  expect(isEvtError(await failure(transport.append(closed, [stored('x')])), 'EVT_TX_CLOSED')).toBe(true)
+  const client = await database.pool.connect()
+  const absent = await failure(transport.append(client, [stored('x')]))
+  expect(isEvtError(absent, 'EVT_OUTBOX_NO_TRANSACTION')).toBe(true)
+  client.release()
+  const other = await freshDatabase()
+  const stranger = await other.pool.connect()
+  await stranger.query('begin')
+  const foreign = await failure(transport.append(stranger, [stored('x')]))
+  expect(isEvtError(foreign, 'EVT_TRANSACTION_FOREIGN')).toBe(true)
+  await stranger.query('rollback')
+  stranger.release()
+  await other.drop()
+  expect(await messagesKept()).toBe(0)
+})
+
+test('a message for another transport of the bus, or one that is too large, is refused at the call', async () => {
+  await using bus = createBus({
+    service: 'orders',
+    transports: { main: transport, other: pgTransport({ pool: database.pool, prefix: 'other' }) },
+    routes: [],
+    defaultTransport: 'main',
+    outbox: transport,
+    logger: silentLogger,
+  })
+  await transport.start({ supports: (name: string) => (name === 'main' ? transport.supports : undefined) } as never)
+  await transport.run(async (tx) => {
+    const strayed = await failure(transport.append(tx, [{ ...stored('x'), transport: 'other' }]))
+    expect(isEvtError(strayed, 'EVT_TRANSPORT_UNKNOWN')).toBe(true)
+    const large = { ...stored('x'), transport: 'main', payload: new Uint8Array(16 * 1_024 * 1_024 + 1) }
+    expect(isEvtError(await failure(transport.append(tx, [large])), 'EVT_PUBLISH_REFUSED')).toBe(true)
+    await bus.publish(Created, { id: 'x', n: 1 })
+  })
+  expect(await messagesKept()).toBe(1)
+})
+
+test('a serializable transaction that cannot see a new group fails to serialize instead of passing it over', async () => {
+  await transport.declare({ name: topic, partitions: undefined })
+  const client = await database.pool.connect()
+  await client.query('begin isolation level repeatable read')
+  await client.query('select 1')
+  const consumer = await consume(transport, 'new')
+  const error = await failure(transport.append(client, [stored('x')]))
+  expect((error as { code?: string }).code).toBe('40001')
+  await client.query('rollback')
+  client.release()
+  await consumer.close()
+})

@@ -1,0 +1,79 @@
+-- Settles entries of one stream and renews the lease of the session that holds them, if it has not been given up.
+-- KEYS: sessions, attempts, due, dead letters, dead letters per consumer, stream
+-- ARGV: session, leaseMs, group, label of the stream, number of ids to acknowledge, the ids, then five for each other settlement:
+--   release, id, attempt, '', ''           back to the group, at once
+--   started, id, attempt, '', ''           a run of a suspect begins
+--   retry, id, attempt, afterMs, position  back to the group, later
+--   deadLetter, id, reason, history, position
+-- Result: -1 where the session was given up and nothing was done, else the number of entries that had been removed
+local sessions, attempts, due, letters, counts, stream = unpack(KEYS)
+local session, leaseMs, group, label, acknowledged = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.ceil(time[2] / 1000)
+if tonumber(redis.call('ZSCORE', sessions, session) or 0) <= 0 then return -1 end
+redis.call('ZADD', sessions, now + leaseMs, session)
+
+local isNoted = redis.call('EXISTS', attempts) == 1
+-- unpack fails near 8,000 values.
+for from = 6, 5 + acknowledged, 4000 do
+  local to = math.min(from + 3999, 5 + acknowledged)
+  redis.call('XACK', stream, group, unpack(ARGV, from, to))
+  if label == '0' then redis.call('XDEL', stream, unpack(ARGV, from, to)) end
+  if isNoted then
+    for at = from, to do redis.call('HDEL', attempts, label .. '/' .. ARGV[at]) end
+  end
+end
+
+local gone = 0
+local function finish(id)
+  redis.call('XACK', stream, group, id)
+  if label == '0' then redis.call('XDEL', stream, id) end
+  redis.call('HDEL', attempts, label .. '/' .. id)
+end
+-- What was published, without what an earlier retry added.
+local function message(id)
+  local entry = redis.call('XRANGE', stream, id, id)[1]
+  if not entry then
+    gone = gone + 1
+    return nil
+  end
+  local fields = {}
+  for at = 1, #entry[2], 2 do
+    local name = entry[2][at]
+    if name == 'headers' or name == 'payload' or name == 'key' then
+      fields[#fields + 1] = name
+      fields[#fields + 1] = entry[2][at + 1]
+    end
+  end
+  return fields
+end
+local function with(fields, ...)
+  for _, value in ipairs({ ... }) do fields[#fields + 1] = value end
+  return fields
+end
+
+for at = 6 + acknowledged, #ARGV, 5 do
+  local kind, id = ARGV[at], ARGV[at + 1]
+  local row = redis.call('XPENDING', stream, group, id, id, 1)[1]
+  -- One that is not pending was settled by a call whose answer got lost.
+  if row and row[2] == session then
+    if kind == 'release' then
+      redis.call('HSET', attempts, label .. '/' .. id, ARGV[at + 2] .. ':0')
+      redis.call('XCLAIM', stream, group, '~', 0, id, 'JUSTID')
+    elseif kind == 'started' then
+      redis.call('HSET', attempts, label .. '/' .. id, ARGV[at + 2] .. ':1')
+    else
+      local fields = message(id)
+      if fields and kind == 'retry' then
+        with(fields, 'attempt', ARGV[at + 2], 'deliveries', tostring(row[4]), 'position', ARGV[at + 4])
+        redis.call('ZADD', due, now + ARGV[at + 3], cmsgpack.pack(fields))
+      elseif fields then
+        with(fields, 'consumer', group, 'reason', ARGV[at + 2], 'history', ARGV[at + 3], 'position', ARGV[at + 4])
+        redis.call('XADD', letters, '*', unpack(fields))
+        redis.call('HINCRBY', counts, group, 1)
+      end
+      finish(id)
+    end
+  end
+end
+return gone

@@ -1,0 +1,58 @@
+import type { Headers, Outgoing } from '@evt/core'
+import type { RedisArgument } from '@evt/redis'
+
+/** An entry of a stream: `headers` is a JSON object of strings, `payload` the bytes as they are. */
+export interface EntryFields {
+  readonly headers: Headers
+  readonly payload: Uint8Array
+  readonly key: string | undefined
+  /** What else the entry says about itself. */
+  readonly rest: ReadonlyMap<string, string> | undefined
+}
+
+const keyHeader = 'ce-partitionkey'
+
+/** Writes what the publish script takes for one message. */
+export function writeEntry(target: RedisArgument[], place: number, { headers, payload, key }: Outgoing): void {
+  const { buffer, byteOffset, byteLength } = payload
+  const isKeyElsewhere = key !== undefined && headers[keyHeader] !== key
+  const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(buffer, byteOffset, byteLength)
+  target.push(place, JSON.stringify(headers), bytes, isKeyElsewhere ? key : '')
+}
+
+/** Reads what came. Whatever it holds, names never reach a prototype; what cannot be read is empty and core dead-letters it. */
+export function readEntry(fields: readonly Buffer[]): EntryFields {
+  let headers: Headers = none
+  let payload: Uint8Array = empty
+  let key: string | undefined
+  let rest: Map<string, string> | undefined
+  for (let index = 0; index + 1 < fields.length; index += 2) {
+    const name = fields[index]!.toString('latin1')
+    const value = fields[index + 1]!
+    if (name === 'headers') headers = readHeaders(value.toString('utf8'))
+    else if (name === 'payload') payload = value
+    else if (name === 'key') key = value.toString('utf8')
+    else {
+      rest ??= new Map()
+      rest.set(name, value.toString('utf8'))
+    }
+  }
+  return { headers, payload, key: key ?? headers[keyHeader], rest }
+}
+
+const none: Headers = Object.freeze(Object.create(null))
+const empty = new Uint8Array()
+
+function readHeaders(text: string): Headers {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    // Somebody else wrote this entry.
+    return none
+  }
+  if (typeof parsed !== 'object' || parsed === null) return none
+  for (const name in parsed) if (typeof (parsed as Record<string, unknown>)[name] !== 'string') return none
+  // Cheaper than a copy into an object without prototype, which V8 would keep as a dictionary.
+  return Object.setPrototypeOf(parsed, null)
+}

@@ -1,0 +1,2 @@
+export type { RedisTransportOptions } from './options.ts'
+export { redisTransport } from './redis-transport.ts'

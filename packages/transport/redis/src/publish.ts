@@ -1,0 +1,92 @@
+import { crashPoint, type Outgoing, type PublishFailure, partitionOf } from '@evt/core'
+import { isServerReply, type RedisArgument, redisFailure, runScripts, type ScriptCall } from '@evt/redis'
+import { writeEntry } from './entries.ts'
+import type { CheckedOptions } from './options.ts'
+import type { Scripts } from './scripts.ts'
+import type { KnownTopic, Topics } from './topics.ts'
+
+interface PublishParts {
+  readonly options: CheckedOptions
+  readonly scripts: Scripts
+  readonly topics: Topics
+}
+/** Messages of one topic that go in one call. */
+interface Parcel {
+  readonly topic: KnownTopic
+  readonly places: number[]
+  readonly args: RedisArgument[]
+  bytes: number
+}
+
+const maxParcelBytes = 8 * 1_024 * 1_024
+
+/** Publishes a batch in one round trip, one script call per topic and 8 MiB. What is too large is refused by itself. */
+export async function publishBatch(
+  { options, scripts, topics }: PublishParts,
+  batch: readonly Outgoing[],
+): Promise<readonly PublishFailure[]> {
+  const { client, maxMessageBytes, maxLength, maxAgeMs } = options
+  const failures: PublishFailure[] = []
+  const parcels: Parcel[] = []
+  const open = new Map<string, Parcel>()
+  for (let index = 0; index < batch.length; index += 1) {
+    const message = batch[index]!
+    const bytes = message.payload.byteLength
+    if (bytes > maxMessageBytes) {
+      const error = new Error(`its payload has ${bytes} bytes, at most ${maxMessageBytes} are accepted`)
+      failures.push({ index, outcome: 'refused', error })
+      continue
+    }
+    let parcel = open.get(message.topic)
+    if (parcel === undefined || parcel.bytes + bytes > maxParcelBytes) {
+      const known = topics.find(message.topic)
+      const topic = known instanceof Promise ? await known : known
+      parcel = { topic, places: [], args: [], bytes: 0 }
+      open.set(message.topic, parcel)
+      parcels.push(parcel)
+    }
+    writeEntry(parcel.args, placeOf(message, parcel.topic), message)
+    parcel.places.push(index)
+    parcel.bytes += bytes
+  }
+  const calls: ScriptCall[] = parcels.map(({ topic, args }) => ({ script: scripts.publish, keys: topic.streams, args }))
+  if (maxLength > 0 || maxAgeMs > 0) calls.push(...limitCalls(parcels, options, scripts))
+  const results = await runScripts(client, calls)
+  crashPoint('transport.published')
+  for (let index = 0; index < parcels.length; index += 1) failures.push(...failuresOf(parcels[index]!, results[index]))
+  return failures.length > 1 ? failures.sort((left, right) => left.index - right.index) : failures
+}
+
+function limitCalls(
+  parcels: readonly Parcel[],
+  { maxLength, maxAgeMs }: CheckedOptions,
+  scripts: Scripts,
+): ScriptCall[] {
+  const topics = new Set(parcels.map((parcel) => parcel.topic))
+  return [...topics].flatMap(({ keys, streams }) =>
+    streams.map((stream) => ({ script: scripts.limit, keys: [keys.cuts, stream], args: [maxLength, maxAgeMs] })),
+  )
+}
+
+/** 1 for the first stream. Messages without a key are spread by their id: any partition will do. */
+function placeOf(message: Outgoing, { partitions }: KnownTopic): number {
+  return partitions === undefined ? 1 : partitionOf(message.key ?? message.id, partitions) + 1
+}
+
+/** A server that answered has appended nothing; where it went silent it may have. */
+function failuresOf({ places, topic }: Parcel, result: unknown): PublishFailure[] {
+  const operation = `Publishing to "${topic.name}"`
+  if (result instanceof Error) {
+    const outcome = isServerReply(result) ? 'unavailable' : 'unknown'
+    const error = redisFailure(result, operation)
+    return places.map((index) => ({ index, outcome, error }))
+  }
+  const list = result as readonly unknown[]
+  const failures: PublishFailure[] = []
+  for (let at = 0; at + 1 < list.length; at += 2) {
+    const reply = Object.assign(new Error(String(list[at + 1])), { name: 'ReplyError' })
+    const error = redisFailure(reply, operation)
+    failures.push({ index: places[Number(list[at])]!, outcome: 'unavailable', error })
+  }
+  return failures
+}

@@ -1,0 +1,53 @@
+import { crashPoint, evtError, type Topic } from '@evt/core'
+import { type RedisClient, redisFailure, runScript } from '@evt/redis'
+import { streamKeys, type TopicKeys, topicKeys } from './names.ts'
+import type { Scripts } from './scripts.ts'
+
+export interface KnownTopic extends Topic {
+  readonly keys: TopicKeys
+  readonly streams: readonly string[]
+}
+export interface Topics {
+  /** Creates or verifies a topic. */
+  declare(topic: Topic): Promise<KnownTopic>
+  /** A topic as it is; a plain one where there is none. Asked once. */
+  find(name: string): KnownTopic | Promise<KnownTopic>
+  /** Writes down again what a flushed server has forgotten. */
+  restore(topic: KnownTopic): Promise<void>
+}
+
+/** Partitions never change once a topic exists, so each is asked for once. */
+export function createTopics(client: RedisClient, scripts: Scripts, prefix: string): Topics {
+  const known = new Map<string, KnownTopic>()
+  const fix = async (name: string, partitions: number | undefined) => {
+    const keys = topicKeys(prefix, name)
+    const call = { script: scripts.declare, keys: [keys.topic], args: [partitions ?? 0] }
+    try {
+      const actual = Number(await runScript(client, call))
+      crashPoint('transport.declared')
+      return { name, keys, partitions: actual === 0 ? undefined : actual }
+    } catch (error) {
+      throw redisFailure(error, `Declaring the topic "${name}"`)
+    }
+  }
+  const learn = async (name: string, partitions: number | undefined) => {
+    const fixed = await fix(name, partitions)
+    const topic = { ...fixed, streams: streamKeys(prefix, name, fixed.partitions) }
+    known.set(name, topic)
+    return topic
+  }
+  return {
+    async declare({ name, partitions }) {
+      const topic = known.get(name) ?? (await learn(name, partitions))
+      if (partitions !== undefined && partitions !== topic.partitions) {
+        const text = `"${name}" has ${topic.partitions ?? 'no'} partitions, not ${partitions}: whoever declared it first fixed that`
+        throw evtError('EVT_TRANSPORT_PARTITIONS', text, { topic: name, wanted: partitions, actual: topic.partitions })
+      }
+      return topic
+    },
+    find: (name) => known.get(name) ?? learn(name, undefined),
+    async restore({ name, partitions }) {
+      await fix(name, partitions)
+    },
+  }
+}
