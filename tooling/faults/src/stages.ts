@@ -33,6 +33,37 @@ export const stages: Readonly<Record<string, Stage>> = {
       close: async () => undefined,
     }),
   },
+  pg: {
+    broker: 'postgres',
+    transportName: 'pg',
+    apart: true,
+    order: 'process',
+    async open(url, clock) {
+      const [{ default: pg }, { pgTransport }] = await Promise.all([import('pg'), import('@evt/transport-pg')])
+      const pool = new pg.Pool({ connectionString: url, max: 8, connectionTimeoutMillis: 5_000, query_timeout: 10_000 })
+      // For all its life: while the pool hands a connection over nobody else listens.
+      pool.on('connect', (client) => client.on('error', () => undefined))
+      pool.on('error', () => undefined)
+      const transport = pgTransport({ pool, listen: pool, clock })
+      await transport.migrate()
+      return { transport, close: () => pool.end() }
+    },
+  },
+  redis: {
+    broker: 'redis',
+    transportName: 'redis',
+    apart: true,
+    order: 'process',
+    async open(url, clock) {
+      const [{ Redis }, { redisTransport }] = await Promise.all([import('ioredis'), import('@evt/transport-redis')])
+      const client = new Redis(url)
+      client.on('error', () => undefined)
+      return {
+        transport: redisTransport({ client, clock }),
+        close: async () => client.disconnect(),
+      }
+    },
+  },
 }
 
 /** What `--store` may name. */
