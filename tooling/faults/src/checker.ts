@@ -26,7 +26,12 @@ export function check(ledger: Ledger, facts: Facts, expected: Expected): readonl
   }
   const direct = ledger.of('ok').flatMap(({ message, code }) => (code === 'direct' ? [message] : []))
   const due = new Set([...facts.committed.keys(), ...direct])
-  const maybe = new Set(ledger.of('unknown').map(({ message }) => message))
+  const known = new Set([...ledger.of('ok'), ...ledger.of('fail')].map(({ message }) => message))
+  // Nobody but the broker knows what became of them: the answer was unknown, or whoever asked died.
+  const maybe = new Set(
+    ledger.of('invoke').flatMap(({ message, directly }) => (directly && !known.has(message) ? [message] : [])),
+  )
+  const unclear = new Set([...maybe, ...ledger.of('unknown').map(({ message }) => message)])
   found(
     'said to be committed and not there',
     ledger.of('ok').flatMap(({ message, code }) => (code === '' && !facts.committed.has(message) ? [message] : [])),
@@ -50,7 +55,7 @@ export function check(ledger: Ledger, facts: Facts, expected: Expected): readonl
     )
     const starts = ledger.of('start').filter((start) => start.consumer === consumer && start.key !== '')
     found(`two of one key at once${name}`, overlaps(ledger, consumer))
-    if (expected.ordered) found(`out of order${name}`, overtakers(starts, maybe))
+    if (expected.ordered) found(`out of order${name}`, overtakers(starts, unclear))
   }
   return findings
 }

@@ -5,7 +5,14 @@ export type Report =
   | { readonly kind: 'ready' }
   | { readonly kind: 'closing' }
   | { readonly kind: 'closed'; readonly figures: Readonly<Record<string, number>> }
-  | { readonly kind: 'invoke'; readonly message: string; readonly key: string; readonly number: number }
+  | {
+      readonly kind: 'invoke'
+      readonly message: string
+      readonly key: string
+      readonly number: number
+      /** Past the outbox. */
+      readonly directly: boolean
+    }
   | { readonly kind: 'ok'; readonly message: string; readonly code: string }
   | { readonly kind: 'fail'; readonly message: string; readonly code: string }
   | { readonly kind: 'unknown'; readonly message: string; readonly code: string }

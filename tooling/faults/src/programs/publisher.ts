@@ -37,7 +37,7 @@ async function publishOne(number: number, line: number, random: () => number): P
   const rollsBack = random() < (program.rollbackShare ?? 0)
   const heldMs = Math.floor(random() * holdMs)
   const directly = stage.apart && line % 2 === 1
-  report({ kind: 'invoke', message, key, number })
+  report({ kind: 'invoke', message, key, number, directly })
   try {
     if (directly) await bus.publish(keys === 0 ? Plain : Keyed, payload, { id: message })
     else {

@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario.ts'
 import { killConsumers } from './f01-kill-consumers.ts'
 import { killBeforeSettlement } from './f02-kill-before-settlement.ts'
+import { killInTransport } from './f02-kill-in-transport.ts'
 import { killRelays } from './f03-kill-relays.ts'
 import { killAroundCommit } from './f04-kill-around-commit.ts'
 import { restartServers } from './f05-restart-servers.ts'
@@ -30,6 +31,7 @@ import { batches } from './f38-batches.ts'
 export const scenarios: readonly Scenario[] = [
   killConsumers,
   killBeforeSettlement,
+  killInTransport,
   killRelays,
   killAroundCommit,
   restartServers,
