@@ -8,7 +8,7 @@ const atWork = ['transport.published', 'transport.claimed', 'transport.settled']
 const atEnd = ['transport.left']
 
 export const killInTransport: Scenario = {
-  id: 'F2-transport',
+  id: 'F2-BROKER',
   title: 'kill -9 between the durable actions of a transport',
   limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 600, kills: 6 },
