@@ -22,7 +22,8 @@ export const poison: Scenario = {
       started += 1
       // Between letter and acknowledgement, and right after that: by then the letter must be there for good.
       const point = { points: ['deadLetter.appended'], nth: rig.between(2, 4) }
-      const settled = { points: ['delivery.settled'], after: 'deadLetter.appended', nth: 2 }
+      const gone = rig.stage.apart ? 'delivery.settled' : 'outbox.deleted'
+      const settled = { points: [gone], after: 'deadLetter.appended', nth: 2 }
       const crashes = started <= kills ? [started % 2 === 0 ? point : settled] : []
       // Delays of the transport's own, so that its count of attempts is what decides.
       return rig.worker({ keyed: false, attempts: 3, backoffMs: 30, holdMs: 0, leaseMs: 1_000, crashes })
