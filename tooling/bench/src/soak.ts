@@ -26,7 +26,8 @@ const soak: Workload = {
   contenders: [],
   goals: [
     { text: '% that RSS drifts', value: (read) => read.fact(name, 'RSS drift %'), atMost: 5 },
-    { text: 'active resources more at the end', value: (read) => read.fact(name, 'resources more'), atMost: 0 },
+    // Timers and idle connections come and go; what leaks with each message would be thousands.
+    { text: 'timers and sockets more at the end', value: (read) => read.fact(name, 'resources more'), atMost: 10 },
     { text: 'listeners more at the end', value: (read) => read.fact(name, 'listeners more'), atMost: 0 },
   ],
 }
