@@ -56,7 +56,7 @@ async function askPostgres(connectionString: string): Promise<Pick<RunServer, 'v
     const { rows } = await client.query(
       `select name, current_setting(name) as value from pg_settings
        where source not in ('default', 'override', 'client', 'session')
-         and name !~ '(directory|file|port|path|TimeZone|timezone|addresses|listen)'
+         and name !~* '(director|file|port|path|timezone|addresses|listen|^lc_|style|search_config)'
          or name in ('fsync', 'synchronous_commit', 'shared_buffers', 'wal_level', 'full_page_writes', 'server_version')
        order by name`,
     )
