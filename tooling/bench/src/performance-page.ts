@@ -44,12 +44,12 @@ workloads are and how they are measured: [benchmarks](benchmarks.md).
 A figure is the median of the rounds, with the least and the most of them. Ratios are against the first contender of a table,
 from the same rounds; 1 is as fast. Processor time is of the measuring process, and of the server where it runs on the same
 machine. A round in which others used more than ${percent(tolerated)} of the machine is marked as disturbed: its times are too
-long, its processor times roughly right, its ratios only as good as the disturbance was even.`
+long, its processor times roughly right, its ratios only as good as the disturbance was even. A verdict from disturbed rounds, met or missed, says little.`
 
 function goalTable(results: readonly Result[]): string {
   const rows = results.flatMap(({ id, goals, disturbed }) =>
     goals.map(({ text, value, wanted, met }) => {
-      const verdict = met ? 'met' : disturbed ? 'missed, disturbed' : 'missed'
+      const verdict = `${met ? 'met' : 'missed'}${disturbed ? ', disturbed' : ''}`
       return `| ${id} | ${text} | ${wanted} | ${short(value)} | ${verdict} |`
     }),
   )
