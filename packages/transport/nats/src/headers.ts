@@ -1,5 +1,5 @@
 import { evtError, type Headers } from '@evt/core'
-import { HeaderBytes, type NatsHeaders } from './client.ts'
+import { HeaderBytes } from './client.ts'
 
 // Headers of other standards travel as they are; the rest is percent-encoded, as CloudEvents' binding for NATS says.
 const verbatim = new Set(['content-type', 'traceparent', 'tracestate', 'baggage'])
@@ -24,7 +24,7 @@ export function encodeHeaders(own: Headers, headers: Headers): HeaderBytes {
 }
 
 /** Reads headers into an object without prototype, without those of the server. */
-export function decodeHeaders(received: NatsHeaders | undefined): Record<string, string> {
+export function decodeHeaders(received: Iterable<[string, string[]]> | undefined): Record<string, string> {
   const headers: Record<string, string> = Object.create(null)
   if (received === undefined) return headers
   for (const [name, values] of received) {

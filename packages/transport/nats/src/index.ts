@@ -8,5 +8,7 @@ export type {
   NatsSubscribeOptions,
   NatsSubscription,
 } from './client.ts'
+export { jetstreamTransport } from './jetstream-transport.ts'
+export type { JetstreamTransportOptions } from './js-options.ts'
 export type { NatsConnectionOptions, NatsTransportOptions } from './nats-options.ts'
 export { natsTransport } from './nats-transport.ts'

@@ -2,7 +2,7 @@ import { evtError } from '@evt/core'
 import type { Link } from './link.ts'
 
 /** Error codes of JetStream's API that mean something to us. */
-export const jsCode = { consumerMissing: 10014, streamMissing: 10059, messageMissing: 10037, streamNameInUse: 10058 } as const
+export const jsCode = { wrongLastSequence: 10071 } as const
 
 /** An answer of JetStream's API, or undefined where what was asked for does not exist. */
 export type Ask = <Answer>(operation: string, subject: string, body: object) => Promise<Answer | undefined>
@@ -20,7 +20,12 @@ export function jsApi(link: Link): Ask {
     if (error === undefined) return parsed as never
     if (error.code === 404) return undefined
     const { err_code: code = error.code, description = 'no reason given' } = error
-    throw evtError('EVT_NATS_REFUSED', `${operation}: ${description}`, { operation, code }, { retryable: error.code >= 500 })
+    throw evtError(
+      'EVT_NATS_REFUSED',
+      `${operation}: ${description}`,
+      { operation, code },
+      { retryable: error.code >= 500 },
+    )
   }
 }
 

@@ -27,8 +27,10 @@ const known = [...knownConnection, 'stream', 'replicas', 'duplicateWindowMs', 'r
 export function readJetstreamOptions(options: JetstreamTransportOptions): JetstreamSettings {
   checkKnown('jetstreamTransport', options, known)
   const { stream, onMissing = 'recreate' } = options
-  if (onMissing !== 'recreate' && onMissing !== 'fail') throw invalidOption('onMissing', "expected 'recreate' or 'fail'")
-  if (stream !== undefined && checkSubject('stream', stream).includes('.')) throw invalidOption('stream', 'a stream has no dots')
+  if (onMissing !== 'recreate' && onMissing !== 'fail')
+    throw invalidOption('onMissing', "expected 'recreate' or 'fail'")
+  if (stream !== undefined && checkSubject('stream', stream).includes('.'))
+    throw invalidOption('stream', 'a stream has no dots')
   return {
     ...readConnection(options, 'js'),
     stream,

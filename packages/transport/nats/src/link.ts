@@ -15,8 +15,8 @@ export interface Link {
   expect(take: Listener): { readonly reply: string; end(): void }
   /** One answer to one message, within the time limit. */
   request(operation: string, subject: string, body: Uint8Array, options?: NatsPublishOptions): Promise<NatsMessage>
-  /** Runs whenever the connection was lost, until the function returned is called. */
-  onLost(run: () => void): () => void
+  /** Runs whenever the connection was lost or is up again, until the function returned is called. */
+  onChange(run: (connected: boolean) => void): () => void
   close(): Promise<void>
 }
 
@@ -32,7 +32,7 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
   if (client.isClosed()) throw unavailable('Opening', 'the connection is closed')
   const inbox = `${inboxPrefix}.${uuidv7(clock.nowMs())}`
   const expected = new Map<string, Listener>()
-  const lost = new Set<() => void>()
+  const changes = new Set<(connected: boolean) => void>()
   let connected = true
   let asked = 0
   let probing: Promise<void> | undefined
@@ -44,12 +44,15 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
   const lose = () => {
     connected = false
     for (const take of [...expected.values()]) take(undefined)
-    for (const run of [...lost]) run()
+    for (const run of [...changes]) run(false)
   }
   const watch = async () => {
     for await (const { type } of client.status()) {
       if (type === 'disconnect') lose()
-      else if (type === 'reconnect') connected = true
+      else if (type === 'reconnect') {
+        connected = true
+        for (const run of [...changes]) run(true)
+      }
     }
     lose()
   }
@@ -66,7 +69,9 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
       // A connection that is open at this end only would be silent for minutes.
       void client.reconnect().catch(() => undefined)
     }, answerTimeoutMs)
-    const forget = link.onLost(() => stopWaiting(unavailable(operation, 'the connection was lost')))
+    const forget = link.onChange((up) => {
+      if (!up) stopWaiting(unavailable(operation, 'the connection was lost'))
+    })
     try {
       await Promise.race([client.flush(), late])
     } finally {
@@ -119,9 +124,9 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
         }
       })
     },
-    onLost(run) {
-      lost.add(run)
-      return () => lost.delete(run)
+    onChange(run) {
+      changes.add(run)
+      return () => changes.delete(run)
     },
     async close() {
       if (typeof connection === 'function') await client.close()
@@ -130,4 +135,3 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
   }
   return link
 }
-

@@ -1,4 +1,4 @@
-import { evtError, encodeTopic } from '@evt/core'
+import { encodeTopic, evtError } from '@evt/core'
 
 // The client executes a line break in a subject (nats.js 2.29.3), so nothing gets there that was not looked at here.
 const legal = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/

@@ -38,7 +38,8 @@ export const knownConnection = ['connection', 'prefix', 'inboxPrefix', 'answerTi
 export function readConnection(options: NatsConnectionOptions, defaultPrefix: string): ConnectionSettings {
   const { connection, inboxPrefix } = options
   if (typeof connection !== 'function') {
-    if (typeof connection !== 'object' || connection === null) throw invalidOption('connection', 'expected a connection')
+    if (typeof connection !== 'object' || connection === null)
+      throw invalidOption('connection', 'expected a connection')
     for (const method of ['publish', 'subscribe', 'flush', 'status', 'reconnect'] as const)
       checkFunction(`connection.${method}`, connection[method])
   }

@@ -83,13 +83,21 @@ function failureOf({ data, headers }: NatsMessage): [PublishFailure['outcome'], 
     return [headers?.code === 503 ? 'unavailable' : 'unknown', unavailable('Publishing', why)]
   }
   if (accepted.equals(data.subarray(0, accepted.length))) return undefined
-  const { error } = JSON.parse(Buffer.from(data).toString('utf8')) as {
-    error?: { code: number; err_code?: number; description?: string }
-  }
-  if (error === undefined) return undefined
+  const error = errorIn(data)
+  if (error === undefined) return ['unknown', unavailable('Publishing', 'the answer cannot be read')]
   const { err_code: code = error.code, description = 'no reason given' } = error
   // A stream without room or leader may have one later; anything else will be refused again.
   const passing = error.code >= 500
   const details = { operation: 'Publishing', code }
-  return [passing ? 'unavailable' : 'refused', evtError('EVT_NATS_REFUSED', `Publishing: ${description}`, details, { retryable: passing })]
+  return [
+    passing ? 'unavailable' : 'refused',
+    evtError('EVT_NATS_REFUSED', `Publishing: ${description}`, details, { retryable: passing }),
+  ]
+}
+function errorIn(data: Uint8Array): { code: number; err_code?: number; description?: string } | undefined {
+  try {
+    return (JSON.parse(Buffer.from(data).toString('utf8')) as { error?: { code: number } }).error
+  } catch {
+    return undefined
+  }
 }
