@@ -12,8 +12,8 @@ export interface Attempt {
 }
 export interface Attempts {
   /** Durable when resolved. */
-  write(records: readonly { readonly sequence: number; readonly record: Attempt }[]): Promise<void>
-  read(sequence: number): Promise<Attempt | undefined>
+  write(records: readonly { readonly place: string; readonly record: Attempt }[]): Promise<void>
+  read(place: string): Promise<Attempt | undefined>
 }
 
 const noHeaders = encodeHeaders({}, {})
@@ -25,22 +25,22 @@ export function createAttempts(
   consumer: string,
   publish: (messages: readonly Encoded[]) => Promise<void>,
 ): Attempts {
-  const subjectOf = (sequence: number) => `${side.subject}.${consumer}.${sequence}`
+  const subjectOf = (place: string) => `${side.subject}.${consumer}.${place}`
   return {
     async write(records) {
       if (records.length === 0) return
       await side.ensure()
       await publish(
-        records.map(({ sequence, record }, index) => ({
+        records.map(({ place, record }, index) => ({
           index,
-          subject: subjectOf(sequence),
+          subject: subjectOf(place),
           payload: Buffer.from(JSON.stringify(record)),
           headers: noHeaders,
         })),
       )
     },
-    async read(sequence) {
-      const body = { last_by_subj: subjectOf(sequence) }
+    async read(place) {
+      const body = { last_by_subj: subjectOf(place) }
       const found = await ask<{ message: { data?: string } }>('Reading attempts', `STREAM.MSG.GET.${side.stream}`, body)
       const text = found?.message.data
       if (text === undefined) return undefined

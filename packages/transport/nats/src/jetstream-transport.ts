@@ -12,7 +12,8 @@ import { type Link, openLink } from './link.ts'
 import { token } from './names.ts'
 import { consumersOf, inspect, trim } from './places.ts'
 import { type Encoded, publishAll } from './publish.ts'
-import { createStreams, type KnownTopic, type Streams, subjectOf } from './streams.ts'
+import type { Received } from './received.ts'
+import { createStreams, type KnownTopic, type Side, type Streams, subjectOf } from './streams.ts'
 
 /** What `open` makes. */
 interface Opened {
@@ -28,7 +29,10 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
   let supports = jetstreamSupport(1_024 * 1_024, settings)
   let opened: Opened | undefined
   /** Up to where whole groups have acknowledged, as last seen: where one that is made again may begin. */
-  const floors = new Map<string, number>()
+  const floors = new Map<string, { readonly sequence: number; readonly created: string }>()
+  /** Up to where unread messages were found removed. */
+  const cuts = new Map<string, number>()
+  /** Who reads here, by topic and consumer. */
   const reading = new Map<string, Set<ConsumerEvents>>()
 
   const send = (messages: readonly Encoded[]) => publishAll(opened!.link, messages, answerTimeoutMs, clock.startTimer)
@@ -36,10 +40,12 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
     opened!.streams.known(name) ?? (await opened!.streams.declare({ name, partitions: undefined }))
   const floorKey = (stream: string, durable: string) => `${stream} ${durable}`
 
-  const publishStored = async (messages: readonly Encoded[], tolerated: number | undefined) => {
+  const publishStored = async (side: Side, messages: readonly Encoded[], tolerated: number | undefined) => {
     for (const { error } of await send(messages)) {
       const { code } = (error as { details?: { code?: unknown } }).details ?? {}
-      if (code === undefined || code !== tolerated) throw error
+      if (code !== undefined && code === tolerated) continue
+      side.forget()
+      throw error
     }
   }
   return {
@@ -106,27 +112,25 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
       const durables = durablesOf(topic, spec, reapAfterMs)
       const ephemeral = 'reader' in spec.as && spec.as.reader === 'ephemeral'
       const infos = await Promise.all(durables.map((durable) => ensureDurable(ask, topic.stream, durable)))
-      for (const { name, ack_floor } of infos) floors.set(floorKey(topic.stream, name), ack_floor.stream_seq)
-      const heal = async (durable: Durable, resumeAt: number) => {
+      let { created } = topic
+      for (const { name, ack_floor } of infos)
+        floors.set(floorKey(topic.stream, name), { sequence: ack_floor.stream_seq, created })
+      const heal = async (durable: Durable, resumeAt: number, streamCreated: string) => {
         if ((await durableInfo(ask, topic.stream, durable.name)) !== undefined) return
         if (!recreates) throw missing(`Consumer ${durable.name} of stream ${topic.stream}`)
-        let stream = await streams.info(topic.stream)
-        if (stream === undefined) {
-          await streams.declare({ name: topic.name, partitions: topic.partitions })
-          events.recreated(`stream ${topic.stream}`)
-          stream = await streams.info(topic.stream)
-        }
-        const known = ephemeral ? resumeAt : (floors.get(floorKey(topic.stream, durable.name)) ?? 0) + 1
-        // A stream that was made again counts from one.
-        const from = known > (stream?.state.last_seq ?? 0) + 1 ? 1 : known
+        const key = floorKey(topic.stream, durable.name)
+        const floor = floors.get(key)
+        // What is known of another stream says nothing about this one.
+        const from = ephemeral ? resumeAt : floor?.created === streamCreated ? floor.sequence + 1 : 1
         await ensureDurable(ask, topic.stream, startingAt(durable, from))
-        floors.set(floorKey(topic.stream, durable.name), from - 1)
         events.recreated(`consumer ${durable.name}`)
       }
       const consumerToken = token('c', spec.consumer)
       const dead = streams.side(topic.name, 'dead')
-      const readers = reading.get(topic.name) ?? new Set()
-      reading.set(topic.name, readers.add(events))
+      const attempts = streams.side(topic.name, 'attempts')
+      const readingKey = `${topic.name} ${spec.consumer}`
+      const readers = reading.get(readingKey) ?? new Set()
+      reading.set(readingKey, readers.add(events))
       return jsConsumer({
         link,
         clock,
@@ -135,23 +139,34 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
         events,
         topic,
         durables,
-        attempts: createAttempts(ask, streams.side(topic.name, 'attempts'), consumerToken, (messages) =>
-          publishStored(messages, undefined),
+        attempts: createAttempts(ask, attempts, consumerToken, (messages) =>
+          publishStored(attempts, messages, undefined),
         ),
         async keepDeadLetters(letters: readonly DeadLetter[]) {
           await dead.ensure()
           const messages = letters.map((letter, index) => {
-            const subject = `${dead.subject}.${consumerToken}.${letter.delivery.position}`
+            const subject = `${dead.subject}.${consumerToken}.${(letter.delivery.receipt as Received).place}`
             return encodeLetter(letter, index, spec.consumer, subject, link.info.max_payload)
           })
           // A letter that is there already was kept by a run that died before it settled.
-          await publishStored(messages, jsCode.wrongLastSequence)
+          await publishStored(dead, messages, jsCode.wrongLastSequence)
         },
         async heal(resumeAt) {
-          for (const durable of durables) await heal(durable, resumeAt)
+          let stream = await streams.info(topic.stream)
+          if (stream === undefined) {
+            await streams.declare({ name: topic.name, partitions: topic.partitions })
+            events.recreated(`stream ${topic.stream}`)
+            stream = await streams.info(topic.stream)
+            if (stream === undefined) throw missing(`Stream ${topic.stream}`)
+          }
+          const isAnother = stream.created !== created
+          created = stream.created
+          for (const durable of durables) await heal(durable, isAnother ? 1 : resumeAt, created)
+          return isAnother
         },
         async onClose() {
           readers.delete(events)
+          if (readers.size === 0) reading.delete(readingKey)
           if (!ephemeral) return
           for (const { name } of durables)
             await ask(`Removing consumer ${name}`, `CONSUMER.DELETE.${topic.stream}.${name}`, {}).catch(() => undefined)
@@ -168,7 +183,16 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
       const stream = foreign === undefined ? await streams.info(topic.stream) : undefined
       if (stream === undefined) return { removed: 0, heldBackBy: null }
       const consumers = await consumersOf(ask, topic)
-      for (const info of consumers) floors.set(floorKey(topic.stream, info.name), info.ack_floor.stream_seq)
+      for (const info of consumers) {
+        const key = floorKey(topic.stream, info.name)
+        floors.set(key, { sequence: info.ack_floor.stream_seq, created: stream.created })
+        // We remove nothing that is unread: an operator's limits did.
+        const gone = stream.state.first_seq - 1 - Math.max(info.delivered.stream_seq, cuts.get(key) ?? 0)
+        if (gone < 1 || topic.partitions !== undefined) continue
+        cuts.set(key, stream.state.first_seq - 1)
+        for (const events of reading.get(`${name} ${info.config.description}`) ?? [])
+          events.cut(gone, `the limits of stream ${topic.stream} removed them`)
+      }
       return trim(ask, topic, stream, consumers)
     },
     async readDeadLetters(name, page) {

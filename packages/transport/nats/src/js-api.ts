@@ -31,6 +31,7 @@ export function jsApi(link: Link): Ask {
 
 export interface StreamInfo {
   readonly config: StreamConfig
+  readonly created: string
   readonly state: {
     readonly messages: number
     readonly first_seq: number

@@ -15,7 +15,7 @@ import type { Attempts } from './attempts.ts'
 import type { NatsMessage } from './client.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import type { Durable } from './durables.ts'
-import { unavailable } from './errors.ts'
+import { missing, unavailable } from './errors.ts'
 import { nanosPerMs } from './js-api.ts'
 import type { Link } from './link.ts'
 import { createPulls } from './pulls.ts'
@@ -27,6 +27,7 @@ const partitionBatch = 16
 const acknowledged = Buffer.from('+ACK')
 const working = Buffer.from('+WPI')
 const givenBack = Buffer.from('-NAK')
+const healPauseMs = 100
 
 export interface JsConsumerParts {
   readonly link: Link
@@ -38,14 +39,17 @@ export interface JsConsumerParts {
   readonly durables: readonly Durable[]
   readonly attempts: Attempts
   keepDeadLetters(letters: readonly DeadLetter[]): Promise<void>
-  /** Makes again what is missing, or rejects where that is not wanted. An ephemeral reader goes on at the sequence. */
-  heal(resumeAt: number): Promise<void>
+  /**
+   * Makes again what is missing, or rejects where that is not wanted. An ephemeral reader goes on at the sequence. Answers
+   * whether the stream is another than before.
+   */
+  heal(resumeAt: number): Promise<boolean>
   onClose(): Promise<void>
 }
 
 /** Reads one topic: a pull as large as the room is the flow control, the lease is the acknowledgement wait. */
 export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
-  const { link, clock, inboxPrefix, spec, topic, durables, attempts } = parts
+  const { link, clock, inboxPrefix, spec, topic, durables, attempts, events } = parts
   const { leaseMs } = spec
   const lendMs = leaseMs - Math.min(1_000, leaseMs / 10)
   const inbox = `${inboxPrefix}.${uuidv7(clock.nowMs())}`
@@ -54,8 +58,13 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     createPulls({ link, clock, stream: topic.stream, consumer: name, inbox, expiresMs }),
   )
   const partitionOfConsumer = new Map(durables.map(({ name }, partition) => [name, partition]))
+  // Where an ephemeral reader would go on; the messages of others come back to anybody.
+  const ephemeral = 'reader' in spec.as && spec.as.reader === 'ephemeral'
   const unsettled = new Set<number>()
   let highest = 0
+  let generation = 0
+  let refused: string | undefined
+  let healedMs = Number.NEGATIVE_INFINITY
   let waiting: Received[] = []
   let inDoubt = false
   let closed = false
@@ -71,19 +80,24 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     if (message.subject.startsWith(`${inbox}.`)) {
       const id = message.subject.slice(inbox.length + 1)
       const partition = partitionOfConsumer.get(id.slice(0, id.lastIndexOf('-')))
-      if (partition !== undefined && pullsOf[partition]!.status(id, message)) inDoubt = true
+      const told = partition === undefined ? undefined : pullsOf[partition]!.status(id, message)
+      if (told === 'inDoubt') inDoubt = true
+      else if (told !== undefined) refused = told.refused
       return
     }
     const told = readAcknowledgement(message.reply)
     const partition = told === undefined ? undefined : partitionOfConsumer.get(told.consumer)
     if (told === undefined || partition === undefined) return
     const pulls = pullsOf[partition]!
-    const { deliveries, sequence } = told
+    const { deliveries, sequence, place } = told
     const leaseEndMs = pulls.sinceMs + lendMs
     pulls.arrived()
-    highest = Math.max(highest, sequence)
-    unsettled.add(sequence)
-    waiting.push({ message, acknowledgeTo: message.reply!, partition, sequence, deliveries, leaseEndMs })
+    if (ephemeral) {
+      highest = Math.max(highest, sequence)
+      unsettled.add(sequence)
+    }
+    const acknowledgeTo = message.reply!
+    waiting.push({ message, acknowledgeTo, partition, sequence, place, generation, deliveries, leaseEndMs })
   }
   const forgetChange = link.onChange(() => {
     for (const pulls of pullsOf) pulls.forget()
@@ -119,13 +133,23 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     waiting = waiting.filter(({ leaseEndMs }) => leaseEndMs > nowMs)
   }
   const heal = async () => {
+    // What was looked at just now and still does not answer is tried again by whoever reads, not at once.
+    if (clock.monotonicMs() - healedMs < healPauseMs) throw unavailable('Reading', 'the consumer does not answer')
     inDoubt = false
     try {
-      await parts.heal(unsettled.size === 0 ? highest + 1 : Math.min(...unsettled))
+      if (await parts.heal(unsettled.size === 0 ? highest + 1 : Math.min(...unsettled))) beginAnew()
+      healedMs = clock.monotonicMs()
     } catch (error) {
       inDoubt = true
       throw error
     }
+  }
+  const beginAnew = () => {
+    generation += 1
+    waiting = []
+    unsettled.clear()
+    highest = 0
+    events.lost('all', missing(`The stream ${topic.stream} that these messages were in`))
   }
   const take = ({ messages, bytes }: Room): Received[] => {
     let count = 0
@@ -142,7 +166,7 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
       return taken.map((received) => toDelivery(received, leaseMs, undefined))
     try {
       const known = await Promise.all(
-        taken.map(({ deliveries, sequence }) => (deliveries === 1 ? undefined : attempts.read(sequence))),
+        taken.map(({ deliveries, place }) => (deliveries === 1 ? undefined : attempts.read(place))),
       )
       return taken.map((received, index) => toDelivery(received, leaseMs, known[index]))
     } catch (error) {
@@ -150,7 +174,10 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
       throw error
     }
   }
-  const isLost = (delivery: TransportDelivery) => receiptOf(delivery).leaseEndMs <= clock.monotonicMs()
+  const isLost = (delivery: TransportDelivery) => {
+    const received = receiptOf(delivery)
+    return received.generation !== generation || received.leaseEndMs <= clock.monotonicMs()
+  }
 
   return {
     async read(room, signal) {
@@ -158,6 +185,11 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
         expire()
         if (link.connected) {
           if (inDoubt) await heal()
+          if (refused !== undefined) {
+            const why = refused
+            refused = undefined
+            throw unavailable('Reading', why)
+          }
           ask(room)
         }
         const taken = take(room)
@@ -213,24 +245,19 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
       expire()
       // Nobody has seen these: the next reader need not wait for their lease to end.
       const unread = waiting.splice(0)
-      const records = unread.map(({ sequence, deliveries }) => ({ sequence, deliveries }))
-      await giveBack(unread, records)
+      await giveBack(unread)
       await parts.onClose()
     },
   }
-  async function giveBack(
-    unread: readonly Received[],
-    records: readonly { sequence: number; deliveries: number }[],
-  ): Promise<void> {
+  async function giveBack(unread: readonly Received[]): Promise<void> {
     if (unread.length === 0) return
     const known = await Promise.all(
-      records.map(({ sequence, deliveries }) => (deliveries === 1 ? undefined : attempts.read(sequence))),
+      unread.map(({ place, deliveries }) => (deliveries === 1 ? undefined : attempts.read(place))),
     )
     await attempts.write(
-      records.map(({ sequence, deliveries }, index) => ({
-        sequence,
-        record: { attempt: known[index]?.attempt ?? 1, deliveries, started: false },
-      })),
+      unread.map(({ place, deliveries }, index) => {
+        return { place, record: { attempt: known[index]?.attempt ?? 1, deliveries, started: false } }
+      }),
     )
     await acknowledge(
       link,
@@ -245,10 +272,10 @@ function receiptOf(delivery: TransportDelivery): Received {
 function recordOf(settlement: Settlement): Parameters<Attempts['write']>[0] {
   const { delivery, as } = settlement
   if (as === 'ack' || as === 'deadLetter') return []
-  const { sequence, deliveries } = receiptOf(delivery)
+  const { place, deliveries } = receiptOf(delivery)
   const started = as === 'started'
   const attempt = started ? delivery.attempt + 1 : settlement.attempt
-  return [{ sequence, record: { attempt, deliveries, started } }]
+  return [{ place, record: { attempt, deliveries, started } }]
 }
 function bodyOf(settlement: Settlement): Uint8Array | undefined {
   switch (settlement.as) {

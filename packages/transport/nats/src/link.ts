@@ -35,7 +35,6 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
   const changes = new Set<(connected: boolean) => void>()
   let connected = true
   let asked = 0
-  let probing: Promise<void> | undefined
   const subscription = client.subscribe(`${inbox}.*`, {
     callback: (error, message) => {
       if (error === null) expected.get(message.subject.slice(inbox.length + 1))?.(message)
@@ -111,11 +110,8 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
         )
         const timer = clock.startTimer(() => {
           done(() => reject(unavailable(operation, `no answer within ${answerTimeoutMs} ms`)))
-          probing ??= flush(operation)
-            .catch(() => undefined)
-            .finally(() => {
-              probing = undefined
-            })
+          // Whether it is the connection that is silent: if so, it is replaced.
+          void flush(operation).catch(() => undefined)
         }, answerTimeoutMs)
         try {
           client.publish(subject, body, { ...options, reply })

@@ -5,6 +5,7 @@ import type { Link } from './link.ts'
 
 // A message that fits no pull's bytes ends that pull; one without a limit brings it.
 const tooLarge = /MaxBytes/i
+const gone = /deleted|leadership|shutdown/i
 const maxGraceMs = 1_000
 
 /** Pull requests of one consumer: how many messages are asked for and have neither come nor been called off. */
@@ -16,8 +17,8 @@ export interface Pulls {
   readonly dueMs: number
   ask(room: Room): void
   arrived(): void
-  /** A status of the server for one of the pulls. Answers whether the consumer is in doubt. */
-  status(id: string, message: NatsMessage): boolean
+  /** A status of the server for one of the pulls. Answers what it means beyond the pull's end. */
+  status(id: string, message: NatsMessage): 'inDoubt' | { readonly refused: string } | undefined
   /** Forgets pulls that must have ended by now. Answers whether one ended in silence. */
   expire(): boolean
   forget(): void
@@ -67,12 +68,12 @@ export function createPulls({ link, clock, stream, consumer, inbox, expiresMs }:
     },
     arrived: () => take(1),
     status(id, { headers }) {
-      if (headers === undefined || headers.code === 100 || !pulls.delete(id)) return false
+      if (headers === undefined || headers.code === 100 || !pulls.delete(id)) return undefined
       take(Number(headers.get('Nats-Pending-Messages')) || asked)
-      if (headers.code === 408) return false
-      if (headers.code !== 409) return true
+      if (headers.code === 408) return undefined
+      if (headers.code === 503 || headers.code === 404 || gone.test(headers.description)) return 'inDoubt'
       unlimited = tooLarge.test(headers.description)
-      return /deleted|leadership/i.test(headers.description)
+      return unlimited ? undefined : { refused: `${headers.code} ${headers.description}` }
     },
     expire() {
       const nowMs = clock.monotonicMs()

@@ -10,6 +10,10 @@ export interface Received {
   readonly acknowledgeTo: string
   readonly partition: number
   readonly sequence: number
+  /** Sequence and time: a stream that is made again begins at one, and what was kept about another message is not about this. */
+  readonly place: string
+  /** Of streams made again: acknowledging over such a change would remove another message. */
+  readonly generation: number
   readonly deliveries: number
   /** Our own clock's end of the lease: JetStream accepts late acknowledgements, so we must refuse them ourselves. */
   leaseEndMs: number
@@ -18,15 +22,19 @@ export interface Received {
 /** Reads `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<sequence>…`; undefined for anything else. */
 export function readAcknowledgement(
   reply: string | undefined,
-): { readonly consumer: string; readonly deliveries: number; readonly sequence: number } | undefined {
+):
+  | { readonly consumer: string; readonly deliveries: number; readonly sequence: number; readonly place: string }
+  | undefined {
   const tokens = reply?.split('.') ?? []
   if (tokens[0] !== '$JS' || tokens[1] !== 'ACK') return undefined
   const at = tokens.length > 9 ? 5 : 3
   const consumer = tokens[at]
   const deliveries = Number(tokens[at + 1])
   const sequence = Number(tokens[at + 2])
-  if (consumer === undefined || !Number.isSafeInteger(deliveries) || !Number.isSafeInteger(sequence)) return undefined
-  return { consumer, deliveries, sequence }
+  const storedAt = tokens[at + 4] ?? ''
+  if (consumer === undefined || !/^\d+$/.test(storedAt)) return undefined
+  if (!Number.isSafeInteger(deliveries) || !Number.isSafeInteger(sequence)) return undefined
+  return { consumer, deliveries, sequence, place: `${sequence}-${storedAt}` }
 }
 
 /** One that was handed over before is a suspect unless its last holder gave it back in so many words. */

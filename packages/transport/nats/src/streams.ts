@@ -9,12 +9,16 @@ export interface KnownTopic extends Topic {
   readonly stream: string
   /** What its messages are published to: one subject, or one for each partition. */
   readonly subjects: readonly string[]
+  /** When its stream was made: tells one that was made again from the one before. */
+  readonly created: string
 }
 /** Where a topic's dead letters or attempts are kept, in a stream that is made when it is first needed. */
 export interface Side {
   readonly stream: string
   readonly subject: string
   ensure(): Promise<void>
+  /** It may be gone: the next `ensure` looks again. */
+  forget(): void
 }
 export interface Streams {
   known(topic: string): KnownTopic | undefined
@@ -86,7 +90,7 @@ export function createStreams(ask: Ask, settings: JetstreamSettings): Streams {
     const isOurs = (subject: string, index: number) => subject === (actual === undefined ? base : `${base}._p.${index}`)
     if (found.config.subjects.length !== (actual ?? 1) || !found.config.subjects.every(isOurs))
       throw differs(`Stream ${stream}`, 'subjects', subjects, found.config.subjects)
-    return { name, partitions: actual, stream, subjects: found.config.subjects }
+    return { name, partitions: actual, stream, subjects: found.config.subjects, created: found.created }
   }
   const declareIn = async (stream: string, { name, partitions }: Topic): Promise<KnownTopic> => {
     if (partitions !== undefined) {
@@ -98,7 +102,7 @@ export function createStreams(ask: Ask, settings: JetstreamSettings): Streams {
     const subject = `${prefix}${name}`
     if (!found.config.subjects.some((pattern) => covers(pattern, subject)))
       throw differs(`Stream ${stream}`, 'subjects', subject, found.config.subjects)
-    return { name, partitions, stream, subjects: [subject] }
+    return { name, partitions, stream, subjects: [subject], created: found.created }
   }
   return {
     known: (topic) => topics.get(topic),
@@ -134,6 +138,7 @@ export function createStreams(ask: Ask, settings: JetstreamSettings): Streams {
           }
           return ensuring
         },
+        forget: () => sides.delete(stream),
       }
     },
   }
