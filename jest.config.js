@@ -23,4 +23,6 @@ export default {
   },
   transformIgnorePatterns: ['/node_modules/(?!(.*/)?mongodb/lib/runtime_adapters.js$)'],
   maxWorkers: '100%',
+  // Tests have deadlines of their own, which say what did not happen; this one is for what hangs.
+  testTimeout: 60_000,
 }

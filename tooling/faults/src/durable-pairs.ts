@@ -160,6 +160,42 @@ export const durablePairs: readonly DurablePair[] = [
     file: 'packages/transport/redis/src/group.ts',
   },
   {
+    first: 'a batch is in the log',
+    second: 'the publisher is told',
+    crashPoint: 'transport.published',
+    file: 'packages/transport/kafka/src/publish.ts',
+  },
+  {
+    first: 'the starts of suspects are in the commit',
+    second: 'their handlers have effects',
+    crashPoint: 'transport.startsRecorded',
+    file: 'packages/transport/kafka/src/consumer.ts',
+  },
+  {
+    first: 'the progress of partitions is committed',
+    second: 'the settlement is confirmed',
+    crashPoint: 'transport.committed',
+    file: 'packages/transport/kafka/src/group-reader.ts',
+  },
+  {
+    first: 'a settlement is in the broker',
+    second: 'the next messages are claimed',
+    crashPoint: 'transport.settled',
+    file: 'packages/transport/kafka/src/settling.ts',
+  },
+  {
+    first: 'the attempts of messages to come back are written',
+    second: 'they are given back',
+    crashPoint: 'jetstream.attemptsWritten',
+    file: 'packages/transport/nats/src/js-consumer.ts',
+  },
+  {
+    first: 'dead letters are in their stream',
+    second: 'their messages are terminated',
+    crashPoint: 'jetstream.deadLettersKept',
+    file: 'packages/transport/nats/src/js-consumer.ts',
+  },
+  {
     first: 'a message is forwarded to another transport',
     second: 'it is acknowledged on the first',
     crashPoint: 'bridge.forwarded',
@@ -170,4 +206,8 @@ export const durablePairs: readonly DurablePair[] = [
 /** Crash points that no scenario reaches yet, each with what it waits for. Whoever covers one takes it off. */
 export const uncoveredCrashPoints: Readonly<Record<string, string>> = {
   'bridge.forwarded': 'a stage with two transports',
+  'jetstream.attemptsWritten': 'a stage with JetStream',
+  'jetstream.deadLettersKept': 'a stage with JetStream',
+  'transport.committed': 'a stage with Kafka',
+  'transport.startsRecorded': 'a stage with Kafka',
 }

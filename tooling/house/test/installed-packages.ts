@@ -7,7 +7,7 @@ import { readPackages } from '../src/workspace.ts'
 
 export const root: string = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** A user's project: every package packed as it would be published, unpacked, and the clients it asks for beside it. */
+/** A user's project: every package packed as it would be published, unpacked, and what it asks for beside it. */
 export interface InstalledPackages {
   readonly folder: string
   /** Every entry of every package: `@evt/core`, `@evt/core/conformance`, … */
@@ -43,7 +43,8 @@ export function installPackages(): InstalledPackages {
     execFileSync('tar', ['-xzf', filename], { cwd: packed })
     cpSync(join(packed, 'package'), join(folder, 'node_modules', manifest.name), { recursive: true })
     rmSync(packed, { recursive: true })
-    for (const peer of Object.keys(manifest.peerDependencies ?? {})) link(peer, join(source, 'node_modules', peer))
+    const asked = { ...manifest.peerDependencies, ...manifest.dependencies }
+    for (const name of Object.keys(asked)) if (!name.startsWith('@evt/')) link(name, join(source, 'node_modules', name))
     entries.push(...Object.keys(manifest.exports ?? {}).map((entry) => `${manifest.name}${entry.slice(1)}`))
   }
   for (const name of ['zod', '@types/node']) link(name, join(root, 'node_modules', name))
