@@ -82,7 +82,7 @@ export class Pump implements LocalReceiver {
     const { clock, consumer, settings, support, work } = parts
     this.settler = new Settler(consumer, clock, (error) => work.report(error, 'settle'))
     this.#running = new DeadlineList(clock, settings.timeoutMs, (entry) => this.#timeOut(entry))
-    const isPlain = settings.batch === undefined && parts.gate === openGate && work.laneOf === undefined
+    const isPlain = settings.batch === undefined && parts.gate === openGate
     this.#local = isPlain ? localConsumer(consumer) : undefined
     this.#reads = new ReadWatch(clock, (waitMs) => {
       const message = `A read of ${work.consumer} does not return, ${Math.round(waitMs)} ms after it began`
@@ -235,13 +235,15 @@ export class Pump implements LocalReceiver {
       if (this.#tracked.size > 0 && (this.#lanes.ready.size > 0 || this.#room() === undefined)) return
       const item = local.next()
       if (item === undefined) return
-      if (item.suspect) {
+      const lane = work.laneOf?.(item)
+      if (item.suspect || !this.#lanes.isFree(lane)) {
         this.#admit(local.lease(item))
         this.#startSingles()
         continue
       }
       stats.received += 1
-      const entry = new Entry(item, item.message.bytes, undefined)
+      const entry = new Entry(item, item.message.bytes, lane)
+      this.#lanes.hold(entry)
       entry.isDirect = true
       entry.state = 'running'
       this.#direct += 1
@@ -313,6 +315,7 @@ export class Pump implements LocalReceiver {
     this.#direct -= 1
     this.#running.remove(entry)
     entry.state = 'gone'
+    this.#lanes.advance(entry)
     this.#parts.stats.acknowledged += 1
     this.#local!.acknowledge(entry.received as MemoryItem)
     if (this.#idle.length > 0) this.#tellIdle()
