@@ -36,8 +36,8 @@ export class DirectRuns {
       if (tracked.size > 0 && (lanes.ready.size > 0 || !this.#pump.hasRoom())) return
       const item = this.#local.next()
       if (item === undefined) return
-      const lane = work.laneOf?.(item)
-      if (item.suspect || !lanes.isFree(lane)) {
+      const lane = work.laneOf === undefined ? undefined : work.laneOf(item)
+      if (item.suspect || (lane !== undefined && !lanes.isFree(lane))) {
         this.#pump.admit(item)
         continue
       }
@@ -45,7 +45,7 @@ export class DirectRuns {
       const entry = new Entry(item, item.message.bytes, lane)
       entry.isDirect = true
       entry.state = 'running'
-      lanes.hold(entry)
+      if (lane !== undefined) lanes.hold(entry)
       holdings.direct += 1
       running.add(entry)
       slots.take()
@@ -61,6 +61,10 @@ export class DirectRuns {
     this.#parts.stats.acknowledged += 1
     this.#local.acknowledge(entry.received as MemoryItem)
     holdings.tellIdle()
+  }
+  /** Whether something waits for a place. */
+  hasNext(): boolean {
+    return this.#holdings.lanes.ready.size > 0 || this.#local.hasNext()
   }
   /** A message that ran straight from the transport goes on like one that was read. */
   lease(entry: Entry): void {

@@ -86,7 +86,7 @@ export class Endings {
     }
     if (this.isStopping) return this.#letGo(entry, afterMs)
     entry.state = 'held'
-    entry.dueMs = clock.monotonicMs() + afterMs
+    entry.dueMs = Math.ceil(clock.monotonicMs() + afterMs)
     this.#holdings.held += 1
     entry.timer = clock.startTimer(() => this.#unhold(entry), afterMs)
   }

@@ -26,8 +26,8 @@ export class Lanes {
   hold(entry: Entry): void {
     if (entry.lane !== undefined) this.#lanes.set(entry.lane, { holder: entry, behind: new Queue() })
   }
-  isFree(key: string | undefined): boolean {
-    return key === undefined || !this.#lanes.has(key)
+  isFree(key: string): boolean {
+    return !this.#lanes.has(key)
   }
   /** The entries that wait behind the holder of a lane, taken out of it. */
   supersede(key: string): Entry[] {

@@ -88,7 +88,7 @@ export class Pump implements LocalReceiver, Starting {
   }
   receive(): void {
     // A publisher calls this: its ambient transaction and its like are none of the handler's.
-    if (!this.#paused && !this.#starting) this.#scope.runInAsyncScope(this.startReady, this)
+    if (!this.#starting && this.mayStart()) this.#scope.runInAsyncScope(this.startReady, this)
   }
   pause(): void {
     this.#paused = true
@@ -193,8 +193,10 @@ export class Pump implements LocalReceiver, Starting {
   #ended(entry: Entry, outcome: Outcome): void {
     if (entry.received.suspect && !entry.isDirect) this.#suspects.ended()
     this.#parts.slots.give()
-    if (entry.isDirect && outcome.status === 'ack' && !entry.timedOut) this.#direct!.acknowledge(entry)
-    else {
+    if (entry.isDirect && outcome.status === 'ack' && !entry.timedOut) {
+      this.#direct!.acknowledge(entry)
+      if (!this.#direct!.hasNext()) return
+    } else {
       this.#leaseDirect(entry)
       this.#endings.finish(entry, outcome)
     }

@@ -18,6 +18,8 @@ export interface LocalTransport {
 export interface LocalConsumer {
   attach(receiver: LocalReceiver): void
   detach(receiver: LocalReceiver): void
+  /** Whether `next` may find something. */
+  hasNext(): boolean
   /** The next message that waits, running from now on. */
   next(): MemoryItem | undefined
   acknowledge(item: MemoryItem): void

@@ -67,6 +67,9 @@ export class MemoryGroup {
     this.#receivers = this.#receivers.filter((each) => each !== receiver)
     this.#announceSoon()
   }
+  get hasAvailable(): boolean {
+    return this.#available.size > 0
+  }
   /** The next message that waits and, where there is order to keep, whose key nobody else holds. It runs from now on. */
   next(holder: object, ordered: boolean): MemoryItem | undefined {
     let item = this.#available.shift()

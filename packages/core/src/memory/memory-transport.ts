@@ -230,6 +230,7 @@ function memoryConsumer(group: MemoryGroup, spec: ConsumeSpec, onClose: () => vo
   return makeLocalConsumer(consumer, {
     attach: (receiver) => group.attach(receiver),
     detach: (receiver) => group.detach(receiver),
+    hasNext: () => group.hasAvailable,
     next: () => group.next(holder, ordered),
     acknowledge: (item) => group.acknowledge(item),
     lease: (item) => group.lease(item, holder, spec.leaseMs),
