@@ -5,7 +5,7 @@ export interface Watched<Item> {
   before: Item | undefined
   after: Item | undefined
   isListed: boolean
-  /** Monotonic; 0 until the clock has been read for it. */
+  /** Monotonic; 0 until the clock has been read for it. Whole: for fractions the engine takes memory in every item. */
   dueMs: number
   isDue: boolean
 }
@@ -75,7 +75,7 @@ export class DeadlineList<Item extends Watched<Item>> {
   #stamp(): void {
     this.#stamping = undefined
     if (this.#fresh === undefined) return
-    const dueMs = this.#clock.monotonicMs() + this.#limitMs
+    const dueMs = Math.ceil(this.#clock.monotonicMs()) + this.#limitMs
     for (let item: Item | undefined = this.#fresh; item !== undefined; item = item.after) item.dueMs = dueMs
     this.#fresh = undefined
     if (this.#sweeping === undefined) this.#sweepIn(this.#limitMs)

@@ -1,5 +1,5 @@
 import type { Entry } from '../consumer/entry.ts'
-import type { PumpWork } from '../consumer/pump.ts'
+import type { PumpWork } from '../consumer/pump-parts.ts'
 import { crashPoint } from '../crash-point.ts'
 import type { DeadLetterEntry } from '../dead-letters.ts'
 import type { AnyEvent } from '../event.ts'

@@ -39,7 +39,7 @@ export class TransportPort {
       transport: parts.transport,
       clock: parts.clock,
       timeoutMs: parts.publishTimeoutMs,
-      local: () => (this.#isOpen ? this.local : undefined),
+      local: () => (this.#isOpen && parts.transport.publish === this.local?.publish ? this.local : undefined),
       ready: (batch) => this.#ready(batch),
     })
     this.#trimmer = new Trimmer(parts.transport, parts.clock, (error) => parts.report(error, 'trim'))

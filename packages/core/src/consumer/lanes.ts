@@ -18,9 +18,16 @@ export class Lanes {
         lane.behind.push(entry)
         return
       }
-      this.#lanes.set(entry.lane, { holder: entry, behind: new Queue() })
+      this.hold(entry)
     }
     this.ready.push(entry)
+  }
+  /** For an entry that runs at once because its lane is free. */
+  hold(entry: Entry): void {
+    if (entry.lane !== undefined) this.#lanes.set(entry.lane, { holder: entry, behind: new Queue() })
+  }
+  isFree(key: string): boolean {
+    return !this.#lanes.has(key)
   }
   /** The entries that wait behind the holder of a lane, taken out of it. */
   supersede(key: string): Entry[] {

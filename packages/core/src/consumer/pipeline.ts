@@ -81,8 +81,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       }
       try {
         const outcome = await terminal(delivery)
-        const late = outcome.status === 'ack' ? timeoutOf(delivery) : undefined
-        return late === undefined ? outcome : decide(late, delivery.attempt)
+        return outcome.status === 'ack' ? succeeded(settings, delivery) : outcome
       } catch (thrown) {
         return failure(settings, delivery, thrown)
       }
@@ -108,13 +107,9 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   }
   const call = <Told>(delivery: ReceivedDelivery, told: Told, end: (told: Told, outcome: Outcome) => void): void => {
     const failed = (thrown: unknown) => end(told, failure(settings, delivery, thrown))
-    const done = () => {
-      const late = timeoutOf(delivery)
-      end(told, late === undefined ? acknowledged : decide(late, delivery.attempt))
-    }
     const returned = (result: unknown): void => {
-      if (result === undefined) return done()
-      publishResult(parts, delivery, result).then(done, failed)
+      if (result === undefined) end(told, succeeded(settings, delivery))
+      else publishResult(parts, delivery, result).then(() => end(told, succeeded(settings, delivery)), failed)
     }
     let result: unknown
     try {
@@ -122,7 +117,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     } catch (thrown) {
       return failed(thrown)
     }
-    if (result === undefined) return done()
+    if (result === undefined) return returned(result)
     // Query builders are thenable without being promises.
     Promise.resolve(result).then(returned, failed)
   }
@@ -273,8 +268,14 @@ function failure(settings: ConsumerSettings, delivery: ReceivedDelivery, thrown:
   return settings.retry.decide(timeoutOf(delivery) ?? thrown, delivery.attempt)
 }
 
+/** What the end of a handler comes to: too late, it has failed. */
+function succeeded(settings: ConsumerSettings, delivery: ReceivedDelivery): Outcome {
+  const late = timeoutOf(delivery)
+  return late === undefined ? acknowledged : settings.retry.decide(late, delivery.attempt)
+}
+
 function timeoutOf({ abortReason }: ReceivedDelivery): Error | undefined {
-  return isEvtError(abortReason, 'EVT_HANDLER_TIMEOUT') ? abortReason : undefined
+  return abortReason !== undefined && isEvtError(abortReason, 'EVT_HANDLER_TIMEOUT') ? abortReason : undefined
 }
 
 function checkOutcome(consumer: string, outcome: Outcome): Outcome {

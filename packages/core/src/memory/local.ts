@@ -8,6 +8,8 @@ export interface LocalTransport {
   readonly clock: Clock
   /** Whether a publish waits until every durable group has settled the message. */
   readonly isSettled: boolean
+  /** Its own: where somebody has put another in its place, that one is called. */
+  readonly publish: Transport['publish']
   /** Takes a message at once, or answers undefined where it must wait, be dropped or be refused. */
   accept(outgoing: Outgoing, nowMs: number | undefined): MemoryMessage | undefined
 }
@@ -16,6 +18,8 @@ export interface LocalTransport {
 export interface LocalConsumer {
   attach(receiver: LocalReceiver): void
   detach(receiver: LocalReceiver): void
+  /** Whether `next` may find something. */
+  hasNext(): boolean
   /** The next message that waits, running from now on. */
   next(): MemoryItem | undefined
   acknowledge(item: MemoryItem): void

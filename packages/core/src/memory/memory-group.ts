@@ -67,9 +67,13 @@ export class MemoryGroup {
     this.#receivers = this.#receivers.filter((each) => each !== receiver)
     this.#announceSoon()
   }
-  /** The next message that waits; it runs from now on, held by this process. */
-  next(): MemoryItem | undefined {
-    const item = this.#available.shift()
+  get hasAvailable(): boolean {
+    return this.#available.size > 0
+  }
+  /** The next message that waits and, where there is order to keep, whose key nobody else holds. It runs from now on. */
+  next(holder: object, ordered: boolean): MemoryItem | undefined {
+    let item = this.#available.shift()
+    if (ordered) while (item !== undefined && !this.#hold(item, holder)) item = this.#available.shift()
     if (item === undefined) return undefined
     item.deliveries += 1
     this.#running += 1
@@ -78,6 +82,7 @@ export class MemoryGroup {
   acknowledge(item: MemoryItem): void {
     this.#running -= 1
     this.#remove(item)
+    if (this.#keys.size > 0) this.#letGo(item)
   }
   /** What runs becomes leased, as if it had been read. */
   lease(running: MemoryItem, holder: object, leaseMs: number): TransportDelivery {
@@ -120,8 +125,7 @@ export class MemoryGroup {
       if (item === undefined) break
       if (taken.length > 0 && bytes + item.message.bytes > room.bytes) break
       this.#available.shift()
-      const { key } = item.message.outgoing
-      if (ordered && key !== undefined && !this.#hold(key, holder, item)) continue
+      if (ordered && !this.#hold(item, holder)) continue
       bytes += item.message.bytes
       item.deliveries += 1
       item.started = false
@@ -132,7 +136,9 @@ export class MemoryGroup {
     if (this.#available.size > 0) this.#wakeReader()
     return taken
   }
-  #hold(key: string, holder: object, item: MemoryItem): boolean {
+  #hold(item: MemoryItem, holder: object): boolean {
+    const { key } = item.message.outgoing
+    if (key === undefined) return true
     const owner = this.#keys.get(key)
     if (owner === undefined) this.#keys.set(key, { holder, held: 1, behind: [] })
     else if (owner.holder === holder && owner.behind.length === 0) owner.held += 1

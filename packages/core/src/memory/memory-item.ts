@@ -45,7 +45,7 @@ export class MemoryItem implements TransportDelivery {
     return 0
   }
   get position(): string {
-    return String(this.message.sequence)
+    return this.message.position
   }
   get leaseMs(): number {
     return Number.POSITIVE_INFINITY

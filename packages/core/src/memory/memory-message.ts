@@ -2,9 +2,16 @@ import { payloadBytes } from '../encoded-message.ts'
 import type { Publication } from '../publication.ts'
 import type { Outgoing } from '../transport.ts'
 
+/** What tells the positions of a topic from those of the same topic in another process. */
+export interface TopicRun {
+  readonly firstPosition: number
+}
+
 /** A published message with what is left to be done about it. */
 export class MemoryMessage implements Publication<MemoryMessage> {
   readonly outgoing: Outgoing
+  readonly #run: TopicRun
+  /** Counted from 0: small numbers cost the engine no memory of their own, as positions would. */
   readonly sequence: number
   readonly publishedMs: number
   readonly bytes: number
@@ -20,11 +27,15 @@ export class MemoryMessage implements Publication<MemoryMessage> {
   isDue = false
   #unsettled = 0
 
-  constructor(outgoing: Outgoing, sequence: number, publishedMs: number) {
+  constructor(outgoing: Outgoing, run: TopicRun, sequence: number, publishedMs: number) {
     this.outgoing = outgoing
+    this.#run = run
     this.sequence = sequence
     this.publishedMs = publishedMs
     this.bytes = payloadBytes(outgoing)
+  }
+  get position(): string {
+    return String(this.#run.firstPosition + this.sequence)
   }
   get isSettled(): boolean {
     return this.#unsettled === 0

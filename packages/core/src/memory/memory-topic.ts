@@ -3,7 +3,7 @@ import { Queue } from '../consumer/queue.ts'
 import type { Outgoing, StartAt } from '../transport.ts'
 import type { MemoryGroup } from './memory-group.ts'
 import { MemoryLog } from './memory-log.ts'
-import { MemoryMessage } from './memory-message.ts'
+import { MemoryMessage, type TopicRun } from './memory-message.ts'
 
 /** The groups of one topic over a bounded log of what was published. */
 export class MemoryTopic {
@@ -17,7 +17,8 @@ export class MemoryTopic {
   readonly #maxBytes: number
   readonly #log: MemoryLog
   // Positions name dead letters, which a store keeps longer than this process lives: no two runs may share them.
-  #sequence = Math.floor(Math.random() * 2 ** 47)
+  readonly #run: TopicRun = { firstPosition: 1 + Math.floor(Math.random() * 2 ** 47) }
+  #sequence = 0
 
   constructor(name: string, clock: Clock, maxMessages: number, maxBytes: number) {
     this.name = name
@@ -55,8 +56,8 @@ export class MemoryTopic {
     this.groups = this.groups.filter((each) => each !== group)
   }
   add(outgoing: Outgoing, nowMs: number = this.#clock.nowMs()): MemoryMessage {
+    const message = new MemoryMessage(outgoing, this.#run, this.#sequence, nowMs)
     this.#sequence += 1
-    const message = new MemoryMessage(outgoing, this.#sequence, nowMs)
     this.#log.push(message)
     const { groups } = this
     // All have it before anybody runs: a handler may publish the next message of the same key.
@@ -67,10 +68,10 @@ export class MemoryTopic {
   /** Gives a new group what the log still has from its start on. */
   replay(group: MemoryGroup, from: StartAt): void {
     if (from === 'latest') return
-    const after = from === 'earliest' || from instanceof Date ? 0 : Number(from.position)
+    const after = from === 'earliest' || from instanceof Date ? -1 : Number(from.position) - this.#run.firstPosition
     const sinceMs = from instanceof Date ? from.getTime() : 0
     for (const { outgoing, sequence, publishedMs } of this.#log.messages(this.name)) {
-      if (sequence > after && publishedMs >= sinceMs) group.add(new MemoryMessage(outgoing, sequence, publishedMs))
+      if (sequence > after && publishedMs >= sinceMs) group.add(new MemoryMessage(outgoing, this.#run, sequence, publishedMs))
     }
   }
   wakePublishers(): void {

@@ -180,6 +180,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
   return makeLocal(transport, {
     clock,
     isSettled: confirm === 'settled',
+    publish: transport.publish,
     accept(outgoing, nowMs) {
       const topic = topics.get(outgoing.topic)
       if (closed || topic === undefined || topic.waiting.size > 0 || !topic.hasRoom(payloadBytes(outgoing)))
@@ -229,7 +230,8 @@ function memoryConsumer(group: MemoryGroup, spec: ConsumeSpec, onClose: () => vo
   return makeLocalConsumer(consumer, {
     attach: (receiver) => group.attach(receiver),
     detach: (receiver) => group.detach(receiver),
-    next: () => group.next(),
+    hasNext: () => group.hasAvailable,
+    next: () => group.next(holder, ordered),
     acknowledge: (item) => group.acknowledge(item),
     lease: (item) => group.lease(item, holder, spec.leaseMs),
   })
