@@ -1,6 +1,6 @@
 import { toCircuit } from '../consumer/circuit.ts'
 import { bothGates, type Gate, openGate, rateLimitGate } from '../consumer/gate.ts'
-import { type Identity, identify } from '../consumer/identity.ts'
+import { type Identity, identify, startOf } from '../consumer/identity.ts'
 import { createPipeline, type PipelineParts } from '../consumer/pipeline.ts'
 import { Pump } from '../consumer/pump.ts'
 import { runningSubscription, type Subscription } from '../consumer/running-subscription.ts'
@@ -167,7 +167,14 @@ async function startPump(parts: PumpParts): Promise<Pump> {
     },
   }
   const raw = await port.consume(
-    { topic: topic.name, consumer, as: identity.as, from: identity.from, ordered, leaseMs: settings.leaseMs },
+    {
+      topic: topic.name,
+      consumer,
+      as: identity.as,
+      from: startOf(identity, support),
+      ordered,
+      leaseMs: settings.leaseMs,
+    },
     events,
   )
   pump = new Pump({

@@ -104,7 +104,7 @@ export function boundsCases(factory: TransportFactory): readonly ConformanceCase
     {
       name: 'close lets running handlers finish, starts none afterwards, and what it gave back is delivered to the next',
       run: () =>
-        withBus(factory, async (bus) => {
+        withBus(factory, async (bus, transport) => {
           let closed = false
           let lateStarts = 0
           const seen = new Set<number>()
@@ -122,6 +122,7 @@ export function boundsCases(factory: TransportFactory): readonly ConformanceCase
           closed = true
           await quiet()
           expectThat(lateStarts === 0, 'no handler starts after close')
+          if (transport.supports.release === 'lost') return
           closed = false
           await bus.subscribe(Tick, handler, { group: 'a', concurrency: 4 })
           await eventually(() => seen.size === 300, 'what was given back is delivered')

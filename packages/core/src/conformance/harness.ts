@@ -1,5 +1,6 @@
 import type { Bus } from '../bus/bus.ts'
 import { createBus } from '../bus/create-bus.ts'
+import type { DeadLetters } from '../dead-letters.ts'
 import { writeHeaders } from '../envelope.ts'
 import { defineEvent, type EventDefinition } from '../event.ts'
 import { silentLogger } from '../logger.ts'
@@ -50,7 +51,14 @@ export async function withBus(
 }
 
 export function busOver(transport: Transport): Bus {
-  return createBus({ service: 'suite', transport, logger: silentLogger, onError() {} })
+  const deadLetters = transport.supports.deadLetters === 'none' ? forgottenDeadLetters : undefined
+  return createBus({ service: 'suite', transport, logger: silentLogger, onError() {}, deadLetters })
+}
+/** What a bus needs over a transport that keeps no dead letters itself. */
+const forgottenDeadLetters: DeadLetters = {
+  name: 'forgotten',
+  append: async () => {},
+  blockedKeys: async () => [],
 }
 
 /** Runs work with two buses of one place, as in two processes; not at all where a place cannot be joined. */
@@ -103,7 +111,7 @@ export function consumeAs(transport: Transport, group: string, spec: Partial<Con
       topic,
       consumer: `suite/${group}`,
       as: { group: `suite/${group}` },
-      from: 'earliest',
+      from: transport.supports.starts.includes('earliest') ? 'earliest' : 'latest',
       ordered: 'none',
       leaseMs: 30_000,
       ...spec,

@@ -1,3 +1,5 @@
+import { createBus } from '../bus/create-bus.ts'
+import { silentLogger } from '../logger.ts'
 import { reject, retry as retryLater } from '../outcome.ts'
 import { type ConformanceCase, eventually, expectThat, quiet, quietMs } from './case.ts'
 import {
@@ -86,7 +88,9 @@ export function settleCases(factory: TransportFactory): readonly ConformanceCase
           const runs: number[] = []
           const options = { group: 'a', retry: quickRetry } as const
           if (transport.supports.deadLetters === 'none') {
-            const isRefused = await refused(bus.subscribe(Tick, () => {}, options))
+            const withoutStore = createBus({ service: 'suite', transport, logger: silentLogger })
+            const isRefused = await refused(withoutStore.subscribe(Tick, () => {}, options))
+            await withoutStore.close()
             return expectThat(isRefused, 'dead letters that nobody keeps are refused')
           }
           const subscription = await bus.subscribe(

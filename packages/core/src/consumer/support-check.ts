@@ -2,7 +2,7 @@ import { evtError } from '../errors.ts'
 import { invalidOption } from '../options.ts'
 import type { CommonSubscribeOptions } from '../subscription-options.ts'
 import type { OrderScope, StartAt, Topic, TransportSupport } from '../transport.ts'
-import type { Identity } from './identity.ts'
+import { type Identity, startOf } from './identity.ts'
 
 /** Throws `EVT_OPTION_UNSUPPORTED` for what a transport cannot honour, before anything is read. */
 export function checkSupport(
@@ -20,7 +20,7 @@ export function checkSupport(
       transport,
     })
   if ('group' in identity.as && !supports.groups) throw unsupported('group', 'it has no groups')
-  const start = startKind(identity.from)
+  const start = startKind(startOf(identity, supports))
   if (!supports.starts.includes(start)) throw unsupported('startAt', `it starts at ${supports.starts.join(', ')} only`)
   if (ordered === 'group' && supports.ordering.plain !== 'group') {
     if (supports.ordering.partitioned !== 'group') throw unsupported('ordered', "'group' needs another transport")

@@ -1,0 +1,29 @@
+import { evtError } from '@evt/core'
+
+declare module '@evt/core' {
+  interface EvtErrors {
+    EVT_NATS_CONFIG: {
+      readonly what: string
+      readonly field: string
+      readonly wanted: unknown
+      readonly actual: unknown
+    }
+    EVT_NATS_MISSING: { readonly what: string }
+    EVT_NATS_REFUSED: { readonly operation: string; readonly code: number }
+    EVT_NATS_SERVER: { readonly version: string; readonly needed: string }
+    EVT_NATS_UNAVAILABLE: { readonly operation: string }
+  }
+}
+
+/** The server or the way to it is what failed: trying again later may help. */
+export function unavailable(operation: string, why: string): Error {
+  return evtError('EVT_NATS_UNAVAILABLE', `${operation}: ${why}`, { operation }, { retryable: true })
+}
+export function missing(what: string): Error {
+  return evtError('EVT_NATS_MISSING', `${what} is not on the server`, { what })
+}
+/** Two services want one stream or consumer in different ways. Nothing is overwritten. */
+export function differs(what: string, field: string, wanted: unknown, actual: unknown): Error {
+  const text = `${what} exists with ${field} ${JSON.stringify(actual)}, wanted is ${JSON.stringify(wanted)}`
+  return evtError('EVT_NATS_CONFIG', text, { what, field, wanted, actual })
+}

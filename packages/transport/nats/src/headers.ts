@@ -1,0 +1,53 @@
+import { evtError, type Headers } from '@evt/core'
+import { HeaderBytes } from './client.ts'
+
+// Headers of other standards travel as they are; the rest is percent-encoded, as CloudEvents' binding for NATS says.
+const verbatim = new Set(['content-type', 'traceparent', 'tracestate', 'baggage'])
+const needsEncoding = /[^\x21\x23\x24\x26-\x7e]/
+const toEncode = /[^\x21\x23\x24\x26-\x7e]+/g
+const legalName = /^(?!nats-)[!-9;-~]+$/i
+const printable = /^[ -~]*$/
+
+/** Headers as bytes of the protocol. `own` are those the server and this package read. Throws for what cannot travel. */
+export function encodeHeaders(own: Headers, headers: Headers): HeaderBytes {
+  let text = 'NATS/1.0\r\n'
+  for (const name in own) text += `${name}: ${encodeValue(own[name]!)}\r\n`
+  for (const name in headers) {
+    const value = headers[name]!
+    // The server acts on headers named Nats-…: a publisher's metadata must not command it.
+    if (!legalName.test(name)) throw illegal(name)
+    if (!verbatim.has(name)) text += `${name}: ${encodeValue(value)}\r\n`
+    else if (printable.test(value)) text += `${name}: ${value}\r\n`
+    else throw illegal(name)
+  }
+  return new HeaderBytes(Buffer.from(`${text}\r\n`, 'latin1'))
+}
+
+/** Reads headers into an object without prototype, without those of the server. */
+export function decodeHeaders(received: Iterable<[string, string[]]> | undefined): Record<string, string> {
+  const headers: Record<string, string> = Object.create(null)
+  if (received === undefined) return headers
+  for (const [name, values] of received) {
+    if (name.startsWith('Nats-')) continue
+    const value = values[0] ?? ''
+    headers[name] = value.includes('%') && !verbatim.has(name) ? decodeValue(value) : value
+  }
+  return headers
+}
+
+function encodeValue(value: string): string {
+  return needsEncoding.test(value) ? value.replace(toEncode, encodeURIComponent) : value
+}
+function decodeValue(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    // Somebody else's publisher: what cannot be decoded stays as it came.
+    return value
+  }
+}
+function illegal(name: string): Error {
+  const shown = JSON.stringify(name.slice(0, 128))
+  const reason = 'its name or value cannot travel over NATS'
+  return evtError('EVT_METADATA_INVALID', `The header ${shown}: ${reason}`, { name: shown, reason })
+}

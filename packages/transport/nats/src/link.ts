@@ -1,0 +1,133 @@
+import { type Clock, uuidv7 } from '@evt/core'
+import type { NatsClient, NatsConnectionSource, NatsMessage, NatsPublishOptions, NatsServerInfo } from './client.ts'
+import { unavailable } from './errors.ts'
+
+type Listener = (message: NatsMessage | undefined) => void
+
+/** The connection with what the client leaves open: whether it is up, limits on waiting, and one inbox for all answers. */
+export interface Link {
+  readonly client: NatsClient
+  readonly info: NatsServerInfo
+  readonly connected: boolean
+  /** Resolves when the server has everything sent before; a silent connection is replaced and the promise rejects. */
+  confirm(operation: string): Promise<void>
+  /** Where answers are sent: `take` gets every answer, and undefined when the connection is lost, until `end`. */
+  expect(take: Listener): { readonly reply: string; end(): void }
+  /** One answer to one message, within the time limit. */
+  request(operation: string, subject: string, body: Uint8Array, options?: NatsPublishOptions): Promise<NatsMessage>
+  /** Runs whenever the connection was lost or is up again, until the function returned is called. */
+  onChange(run: (connected: boolean) => void): () => void
+  close(): Promise<void>
+}
+
+export interface LinkOptions {
+  readonly connection: NatsConnectionSource
+  readonly inboxPrefix: string
+  readonly answerTimeoutMs: number
+  readonly clock: Clock
+}
+
+export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock }: LinkOptions): Promise<Link> {
+  const client = typeof connection === 'function' ? await connection() : connection
+  if (client.isClosed()) throw unavailable('Opening', 'the connection is closed')
+  const inbox = `${inboxPrefix}.${uuidv7(clock.nowMs())}`
+  const expected = new Map<string, Listener>()
+  const changes = new Set<(connected: boolean) => void>()
+  let connected = true
+  let asked = 0
+  const subscription = client.subscribe(`${inbox}.*`, {
+    callback: (error, message) => {
+      if (error === null) expected.get(message.subject.slice(inbox.length + 1))?.(message)
+    },
+  })
+  const lose = () => {
+    connected = false
+    for (const take of [...expected.values()]) take(undefined)
+    for (const run of [...changes]) run(false)
+  }
+  const watch = async () => {
+    for await (const { type } of client.status()) {
+      if (type === 'disconnect') lose()
+      else if (type === 'reconnect') {
+        connected = true
+        for (const run of [...changes]) run(true)
+      }
+    }
+    lose()
+  }
+  void watch()
+
+  const flush = async (operation: string) => {
+    if (!connected) throw unavailable(operation, 'there is no connection to NATS')
+    let stopWaiting: (error: Error) => void = () => {}
+    const late = new Promise<never>((_resolve, reject) => {
+      stopWaiting = reject
+    })
+    const timer = clock.startTimer(() => {
+      stopWaiting(unavailable(operation, `the server was silent for ${answerTimeoutMs} ms`))
+      // A connection that is open at this end only would be silent for minutes.
+      void client.reconnect().catch(() => undefined)
+    }, answerTimeoutMs)
+    const forget = link.onChange((up) => {
+      if (!up) stopWaiting(unavailable(operation, 'the connection was lost'))
+    })
+    try {
+      await Promise.race([client.flush(), late])
+    } finally {
+      timer.cancel()
+      forget()
+    }
+  }
+  const link: Link = {
+    client,
+    get info() {
+      return client.info ?? { version: '0', max_payload: 0 }
+    },
+    get connected() {
+      return connected && !client.isClosed()
+    },
+    confirm: flush,
+    expect(take) {
+      asked += 1
+      const name = asked.toString(36)
+      expected.set(name, take)
+      return { reply: `${inbox}.${name}`, end: () => expected.delete(name) }
+    },
+    request(operation, subject, body, options = {}) {
+      return new Promise((resolve, reject) => {
+        if (!link.connected) return reject(unavailable(operation, 'there is no connection to NATS'))
+        const done = (act: () => void) => {
+          timer.cancel()
+          end()
+          act()
+        }
+        const { reply, end } = link.expect((message) =>
+          done(() => {
+            if (message === undefined) reject(unavailable(operation, 'the connection was lost'))
+            else if (message.headers?.code === 503) reject(unavailable(operation, 'nobody answers'))
+            else resolve(message)
+          }),
+        )
+        const timer = clock.startTimer(() => {
+          done(() => reject(unavailable(operation, `no answer within ${answerTimeoutMs} ms`)))
+          // Whether it is the connection that is silent: if so, it is replaced.
+          void flush(operation).catch(() => undefined)
+        }, answerTimeoutMs)
+        try {
+          client.publish(subject, body, { ...options, reply })
+        } catch (error) {
+          done(() => reject(error))
+        }
+      })
+    },
+    onChange(run) {
+      changes.add(run)
+      return () => changes.delete(run)
+    },
+    async close() {
+      if (typeof connection === 'function') await client.close()
+      else subscription.unsubscribe()
+    },
+  }
+  return link
+}

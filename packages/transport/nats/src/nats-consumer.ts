@@ -1,0 +1,105 @@
+import {
+  type Clock,
+  type Consumer,
+  type ConsumerEvents,
+  type ConsumeSpec,
+  pushSource,
+  type TransportDelivery,
+  uuidv7,
+} from '@evt/core'
+import type { NatsMessage } from './client.ts'
+import { takeKey } from './encode-message.ts'
+import { decodeHeaders } from './headers.ts'
+import type { Link } from './link.ts'
+import { token } from './names.ts'
+
+const reportEveryMs = 1_000
+
+export interface NatsConsumerParts {
+  readonly link: Link
+  readonly subject: string
+  readonly spec: ConsumeSpec
+  readonly events: ConsumerEvents
+  readonly maxMessages: number
+  readonly maxBytes: number
+  readonly clock: Clock
+}
+
+/** A live subscription behind a bounded queue. What does not fit, and what is given back, is lost, counted and reported. */
+export async function natsConsumer(parts: NatsConsumerParts): Promise<Consumer> {
+  const { link, subject, spec, events, maxMessages, maxBytes, clock } = parts
+  let full = false
+  let received = 0
+  // Dead letters are told apart by position, so no two readers may count alike.
+  const session = uuidv7(clock.nowMs())
+  const lost = new Map<string, number>()
+  let reporting: { cancel(): void } | undefined
+  const source = pushSource<NatsMessage>({
+    bytesOf: ({ data }) => data.byteLength,
+    limit: { messages: maxMessages, bytes: maxBytes },
+    pause: () => {
+      full = true
+    },
+    resume: () => {
+      full = false
+    },
+  })
+  const report = () => {
+    reporting?.cancel()
+    reporting = undefined
+    for (const [reason, count] of lost) events.cut(count, reason)
+    lost.clear()
+  }
+  const lose = (count: number, reason: string) => {
+    lost.set(reason, (lost.get(reason) ?? 0) + count)
+    reporting ??= clock.startTimer(report, reportEveryMs)
+  }
+  const subscription = link.client.subscribe(subject, {
+    ...('group' in spec.as ? { queue: token('group', spec.as.group) } : {}),
+    callback(error, message) {
+      if (error !== null) events.lost('all', error)
+      else if (full) lose(1, `more than ${maxMessages} messages or ${maxBytes} bytes were waiting`)
+      else source.push(message)
+    },
+  })
+  // Until the server has it, what others publish would miss it.
+  await link.confirm(`Subscribing to ${subject}`)
+
+  const toDelivery = (message: NatsMessage): TransportDelivery => {
+    const headers = decodeHeaders(message.headers)
+    received += 1
+    return {
+      key: takeKey(headers),
+      headers,
+      payload: message.data,
+      partition: 0,
+      position: `${session}.${received}`,
+      attempt: 1,
+      deliveries: 1,
+      suspect: false,
+      leaseMs: spec.leaseMs,
+      receipt: undefined,
+    }
+  }
+  return {
+    async read(room, signal) {
+      const messages = await source.read(room, signal)
+      // Silence may be a connection that is open at this end only.
+      if (messages.length === 0) void link.confirm(`Reading ${subject}`).catch(() => undefined)
+      return messages.map(toDelivery)
+    },
+    async settle(batch) {
+      const returned = batch.filter(({ as }) => as === 'release' || as === 'retry').length
+      if (returned > 0) lose(returned, 'the subscription gave them back, and NATS core keeps nothing')
+      return []
+    },
+    extend: async () => [],
+    async close() {
+      if (link.connected) await subscription.drain().catch(() => undefined)
+      else subscription.unsubscribe()
+      const unread = source.close().length
+      if (unread > 0) lose(unread, 'the subscription closed before they were read')
+      report()
+    },
+  }
+}

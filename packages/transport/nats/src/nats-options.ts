@@ -1,0 +1,63 @@
+import { type Clock, checkFunction, checkKnown, invalidOption, systemClock, wholeNumber } from '@evt/core'
+import type { NatsConnectionSource } from './client.ts'
+import { checkSubject } from './names.ts'
+
+/** What both transports of this package take. */
+export interface NatsConnectionOptions {
+  /** A `NatsConnection` of `nats`, which its creator closes, or a function that makes one, which the transport closes. */
+  readonly connection: NatsConnectionSource
+  /** What subjects (and streams) begin with. Default nothing for NATS core, `js` for JetStream. */
+  readonly prefix?: string | undefined
+  /** Where answers are sent; an account may allow another than the default `_INBOX`. */
+  readonly inboxPrefix?: string | undefined
+  /** How long an answer of the server may take, in ms; then its fate is unknown and the connection is tried. Default 5,000. */
+  readonly answerTimeoutMs?: number | undefined
+  readonly clock?: Clock | undefined
+}
+export interface NatsTransportOptions extends NatsConnectionOptions {
+  /** Messages a subscription holds that its handlers have not taken; what comes when it is full is dropped and reported. Default 1,000. */
+  readonly maxMessages?: number | undefined
+  /** The same in bytes. Default 8 MiB. */
+  readonly maxBytes?: number | undefined
+}
+
+export interface ConnectionSettings {
+  readonly connection: NatsConnectionSource
+  readonly prefix: string
+  readonly inboxPrefix: string
+  readonly answerTimeoutMs: number
+  readonly clock: Clock
+}
+export interface NatsSettings extends ConnectionSettings {
+  readonly maxMessages: number
+  readonly maxBytes: number
+}
+
+export const knownConnection = ['connection', 'prefix', 'inboxPrefix', 'answerTimeoutMs', 'clock']
+
+export function readConnection(options: NatsConnectionOptions, defaultPrefix: string): ConnectionSettings {
+  const { connection, inboxPrefix } = options
+  if (typeof connection !== 'function') {
+    if (typeof connection !== 'object' || connection === null)
+      throw invalidOption('connection', 'expected a connection')
+    for (const method of ['publish', 'subscribe', 'flush', 'status', 'reconnect'] as const)
+      checkFunction(`connection.${method}`, connection[method])
+  }
+  const prefix = options.prefix ?? defaultPrefix
+  return {
+    connection,
+    prefix: prefix === '' ? '' : `${checkSubject('prefix', prefix)}.`,
+    inboxPrefix: checkSubject('inboxPrefix', inboxPrefix ?? '_INBOX'),
+    answerTimeoutMs: wholeNumber('answerTimeoutMs', options.answerTimeoutMs, { min: 100, max: 60_000, default: 5_000 }),
+    clock: options.clock ?? systemClock,
+  }
+}
+
+export function readNatsOptions(options: NatsTransportOptions): NatsSettings {
+  checkKnown('natsTransport', options, [...knownConnection, 'maxMessages', 'maxBytes'])
+  return {
+    ...readConnection(options, ''),
+    maxMessages: wholeNumber('maxMessages', options.maxMessages, { min: 1, default: 1_000 }),
+    maxBytes: wholeNumber('maxBytes', options.maxBytes, { min: 1, default: 8 * 1_024 * 1_024 }),
+  }
+}

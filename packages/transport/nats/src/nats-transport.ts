@@ -1,0 +1,97 @@
+import { evtError, type PublishFailure, type Transport, type TransportSupport } from '@evt/core'
+import { encodeMessage } from './encode-message.ts'
+import { unavailable } from './errors.ts'
+import { type Link, openLink } from './link.ts'
+import { checkSubject } from './names.ts'
+import { natsConsumer } from './nats-consumer.ts'
+import { type NatsTransportOptions, readNatsOptions } from './nats-options.ts'
+
+/** Events over NATS core: live, at most once, nothing kept anywhere. Throws for options that cannot be honoured. */
+export function natsTransport(options: NatsTransportOptions): Transport {
+  const settings = readNatsOptions(options)
+  const { prefix, maxMessages, maxBytes, clock } = settings
+  let supports = natsSupport(1_024 * 1_024)
+  let link: Link | undefined
+  const subjectOf = (topic: string) => `${prefix}${checkSubject('topic', topic)}`
+  const keepsNone = (option: string) => {
+    const text = `The transport nats does not support ${option}: NATS core keeps nothing`
+    return evtError('EVT_OPTION_UNSUPPORTED', text, { option, transport: 'nats' })
+  }
+  return {
+    name: 'nats',
+    get supports() {
+      return supports
+    },
+    async open() {
+      link = await openLink(settings)
+      const { headers, version, max_payload } = link.info
+      if (headers !== true) {
+        await link.close()
+        throw evtError('EVT_NATS_SERVER', `NATS ${version} carries no headers`, { version, needed: '2.2' })
+      }
+      supports = natsSupport(max_payload)
+    },
+    async declare({ name, partitions }) {
+      subjectOf(name)
+      if (partitions === undefined) return { name, partitions }
+      const text = `NATS core has no partitions, so "${name}" cannot have ${partitions}`
+      throw evtError('EVT_TRANSPORT_PARTITIONS', text, { topic: name, wanted: partitions, actual: undefined })
+    },
+    async publish(batch) {
+      const { client, connected, confirm } = link!
+      if (!connected) {
+        const error = unavailable('Publishing', 'there is no connection to NATS')
+        return batch.map((_outgoing, index) => ({ index, outcome: 'unavailable', error }))
+      }
+      const failures: PublishFailure[] = []
+      for (let index = 0; index < batch.length; index += 1) {
+        const outgoing = batch[index]!
+        try {
+          const subject = subjectOf(outgoing.topic)
+          client.publish(subject, outgoing.payload, { headers: encodeMessage(outgoing, {}, supports.maxMessageBytes) })
+        } catch (error) {
+          failures.push({ index, outcome: 'refused', error })
+        }
+      }
+      if (failures.length < batch.length) await confirm('Publishing')
+      return failures
+    },
+    consume: (spec, events) =>
+      natsConsumer({ link: link!, subject: subjectOf(spec.topic), spec, events, maxMessages, maxBytes, clock }),
+    inspect: async () => [],
+    trim: async () => ({ removed: 0, heldBackBy: null }),
+    async readDeadLetters() {
+      throw keepsNone('readDeadLetters')
+    },
+    async removeDeadLetters() {
+      throw keepsNone('removeDeadLetters')
+    },
+    async close() {
+      await link?.close()
+    },
+  }
+}
+
+function natsSupport(maxMessageBytes: number): TransportSupport {
+  return {
+    durability: 'none',
+    groups: true,
+    ordering: { plain: 'process', partitioned: 'none' },
+    lease: 'none',
+    fencing: 'none',
+    delay: false,
+    attempts: 'memory',
+    release: 'lost',
+    starts: ['latest'],
+    deadLetters: 'none',
+    targeted: false,
+    lag: 'none',
+    dedupeWindowMs: 0,
+    retention: 'none',
+    publishOrder: 'prefix',
+    confirms: 'accepted',
+    maxMessageBytes,
+    byReference: false,
+    readOverrun: 0,
+  }
+}

@@ -1,0 +1,94 @@
+import type { ConsumerState, TrimReport } from '@evt/core'
+import type { Ask, ConsumerInfo, StreamInfo } from './js-api.ts'
+import { token } from './names.ts'
+import type { KnownTopic, Side, Streams } from './streams.ts'
+
+/** Every consumer of a topic's subjects. */
+export async function consumersOf(ask: Ask, { stream, subjects }: KnownTopic): Promise<readonly ConsumerInfo[]> {
+  const all: ConsumerInfo[] = []
+  for (;;) {
+    const body = { offset: all.length }
+    const page = await ask<{ total: number; consumers?: ConsumerInfo[] | null }>(
+      `Listing consumers of ${stream}`,
+      `CONSUMER.LIST.${stream}`,
+      body,
+    )
+    all.push(...(page?.consumers ?? []))
+    if (!page?.consumers?.length || all.length >= page.total) break
+  }
+  return all.filter(({ config }) => subjects.includes(config.filter_subject))
+}
+
+export async function inspect(
+  ask: Ask,
+  streams: Streams,
+  topic: KnownTopic,
+  dead: Side,
+  nowMs: number,
+): Promise<readonly ConsumerState[]> {
+  const consumers = await consumersOf(ask, topic)
+  const letters = await streams.info(dead.stream, { subjects_filter: `${dead.subject}.>` })
+  const states = new Map<string, ConsumerState>()
+  for (const info of consumers) {
+    const consumer = info.config.description
+    const known = states.get(consumer)
+    const oldestMs = await oldestOf(ask, topic.stream, info, nowMs)
+    states.set(consumer, {
+      consumer,
+      lag: (known?.lag ?? 0) + info.num_pending,
+      // What is handed over and what was given back for later count alike on the server.
+      running: (known?.running ?? 0) + info.num_ack_pending,
+      delayed: null,
+      deadLettered: lettersOf(letters, `${dead.subject}.${token('c', consumer)}.`),
+      oldestMs: known?.oldestMs == null ? oldestMs : Math.max(known.oldestMs, oldestMs ?? 0),
+    })
+  }
+  return [...states.values()]
+}
+function lettersOf(info: StreamInfo | undefined, prefix: string): number {
+  let count = 0
+  for (const subject in info?.state.subjects) if (subject.startsWith(prefix)) count += info.state.subjects[subject]!
+  return count
+}
+async function oldestOf(ask: Ask, stream: string, info: ConsumerInfo, nowMs: number): Promise<number | null> {
+  if (info.num_pending + info.num_ack_pending === 0) return null
+  const body = { seq: info.ack_floor.stream_seq + 1, next_by_subj: info.config.filter_subject }
+  const found = await ask<{ message: { time: string } }>(
+    'Looking at the oldest message',
+    `STREAM.MSG.GET.${stream}`,
+    body,
+  )
+  return found === undefined ? null : Math.max(0, nowMs - Date.parse(found.message.time))
+}
+
+/** Up to where a consumer needs nothing any more. One that has everything settled needs nothing that was there before. */
+export function floorOf(info: ConsumerInfo, lastSequence: number): number {
+  const idle = info.num_pending === 0 && info.num_ack_pending === 0
+  return idle ? Math.max(lastSequence, info.ack_floor.stream_seq) : info.ack_floor.stream_seq
+}
+
+/** Removes what every consumer has acknowledged, subject by subject. */
+export async function trim(
+  ask: Ask,
+  topic: KnownTopic,
+  { state }: StreamInfo,
+  consumers: readonly ConsumerInfo[],
+): Promise<TrimReport> {
+  let removed = 0
+  let heldBackBy: string | null = null
+  for (const subject of topic.subjects) {
+    const own = consumers.filter(({ config }) => config.filter_subject === subject)
+    const slowest = own.reduce<ConsumerInfo | undefined>(
+      (low, info) => (low === undefined || floorOf(info, state.last_seq) < floorOf(low, state.last_seq) ? info : low),
+      undefined,
+    )
+    if (slowest === undefined) continue
+    const floor = floorOf(slowest, state.last_seq)
+    if (floor < state.last_seq) heldBackBy ??= slowest.config.description
+    if (floor < state.first_seq || state.messages === 0) continue
+    const body = { filter: subject, seq: floor + 1 }
+    const purged = await ask<{ purged: number }>(`Trimming ${topic.name}`, `STREAM.PURGE.${topic.stream}`, body)
+    removed += purged?.purged ?? 0
+  }
+  return { removed, heldBackBy }
+}
