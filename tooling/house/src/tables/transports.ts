@@ -1,4 +1,5 @@
 import { memoryTransport, type Transport } from '@evt/core'
+import { kafkaTransport } from '@evt/transport-kafka'
 import { pgTransport } from '@evt/transport-pg'
 import { redisTransport } from '@evt/transport-redis'
 import { Redis } from 'ioredis'
@@ -9,6 +10,7 @@ import { Redis } from 'ioredis'
  */
 export const transports: Readonly<Record<string, () => Transport>> = {
   memory: () => memoryTransport(),
+  kafka: () => kafkaTransport({ brokers: ['localhost:9092'] }),
   redis: () => redisTransport({ client: new Redis({ lazyConnect: true }) }),
   pg: () => pgTransport({ pool: { connect: () => Promise.reject(new Error('only supports is read')) } }),
 }

@@ -1,0 +1,70 @@
+import type { Clock, Timer } from '@evt/core'
+import type { Item } from './progress.ts'
+
+/** Messages that wait until they are due, the next one first. */
+export class DueHeap {
+  readonly #clock: Clock
+  readonly #due: (items: readonly Item[]) => void
+  readonly #heap: { readonly dueMs: number; readonly item: Item }[] = []
+  #timer: Timer | undefined
+  #timerMs = 0
+
+  constructor(clock: Clock, due: (items: readonly Item[]) => void) {
+    this.#clock = clock
+    this.#due = due
+  }
+  get size(): number {
+    return this.#heap.length
+  }
+  /** Wall-clock time in ms, as it stands with a retry that another process may have written. */
+  add(item: Item, dueMs: number): void {
+    const heap = this.#heap
+    let index = heap.push({ dueMs, item }) - 1
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      if (heap[parent]!.dueMs <= heap[index]!.dueMs) break
+      swap(heap, parent, index)
+      index = parent
+    }
+    this.#arm()
+  }
+  #shift(): Item {
+    const heap = this.#heap
+    const { item } = heap[0]!
+    const last = heap.pop()!
+    if (heap.length > 0) heap[0] = last
+    for (let index = 0; ; ) {
+      let least = index
+      for (const child of [2 * index + 1, 2 * index + 2]) {
+        if (child < heap.length && heap[child]!.dueMs < heap[least]!.dueMs) least = child
+      }
+      if (least === index) return item
+      swap(heap, least, index)
+      index = least
+    }
+  }
+  #arm(): void {
+    const first = this.#heap[0]
+    if (first === undefined || (this.#timer !== undefined && this.#timerMs <= first.dueMs)) return
+    this.#timer?.cancel()
+    this.#timerMs = first.dueMs
+    this.#timer = this.#clock.startTimer(() => this.#fire(), Math.max(0, first.dueMs - this.#clock.nowMs()))
+  }
+  #fire(): void {
+    this.#timer = undefined
+    const due: Item[] = []
+    while (this.#heap.length > 0 && this.#heap[0]!.dueMs <= this.#clock.nowMs()) due.push(this.#shift())
+    if (due.length > 0) this.#due(due)
+    this.#arm()
+  }
+  close(): void {
+    this.#timer?.cancel()
+    this.#heap.length = 0
+  }
+}
+
+function swap<Value>(list: Value[], left: number, right: number): void {
+  const value = list[left]!
+  list[left] = list[right]!
+  list[right] = value
+}

@@ -1,0 +1,45 @@
+import type { Headers } from '@evt/core'
+import type { KafkaHeaders } from './client.ts'
+
+/** No publisher can set a header that begins like this: core refuses the name. */
+const ownPrefix = 'evt-'
+export const own = {
+  attempt: 'evt-attempt',
+  due: 'evt-due',
+  position: 'evt-position',
+  consumer: 'evt-consumer',
+  reason: 'evt-reason',
+  history: 'evt-history',
+  key: 'evt-key',
+} as const
+
+/** The same few names with every message: making them anew is most of the cost. Names from the wire may be any number. */
+const maxKnownNames = 1_000
+const written = new Map<string, string>()
+const read = new Map<string, string>()
+
+/**
+ * The CloudEvents binding writes attributes as `ce_…` on Kafka, core as `ce-…`; other names are the same on both.
+ * Source: CloudEvents Kafka protocol binding 1.0.2, section 3.2.3.
+ */
+export function writeKafkaHeaders(headers: Headers): Record<string, string> {
+  const result: Record<string, string> = {}
+  for (const name in headers) result[written.get(name) ?? rename(written, name, 'ce-', 'ce_')] = headers[name]!
+  return result
+}
+
+/** What arrived, without the transport's own: those mean something on its own topics only. */
+export function readKafkaHeaders(headers: KafkaHeaders): Headers {
+  const result: Record<string, string> = Object.create(null)
+  for (const name in headers) {
+    if (name.startsWith(ownPrefix)) continue
+    result[read.get(name) ?? rename(read, name, 'ce_', 'ce-')] = headers[name]!
+  }
+  return result
+}
+
+function rename(known: Map<string, string>, name: string, from: string, to: string): string {
+  const renamed = name.startsWith(from) ? `${to}${name.slice(from.length)}` : name
+  if (known.size < maxKnownNames) known.set(name, renamed)
+  return renamed
+}

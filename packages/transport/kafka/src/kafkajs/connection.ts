@@ -1,0 +1,232 @@
+import type { Clock } from '@evt/core'
+import type {
+  Committed,
+  Fetched,
+  KafkaConnection,
+  NewRecord,
+  NewTopic,
+  PartitionBatch,
+  ProduceFailure,
+} from '../client.ts'
+import { closeQuietly, type KafkajsBroker, type KafkajsCluster, type OpenCluster } from './cluster.ts'
+import { failureKind } from './failures.ts'
+import { readRecords } from './read-records.ts'
+
+const readCommitted = 1
+const everything = { earliest: -2, latest: -1 } as const
+const produceTimeoutMs = 10_000
+const produceAttempts = 5
+const maxFetchBytes = 1_024 * 1_024
+
+/** One cluster handle, thrown away after any failure that is no answer and opened again at the next use. */
+export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnection {
+  let opening: Promise<KafkajsCluster> | undefined
+  const leaders = new Map<string, readonly string[]>()
+
+  const use = async <Result>(work: (cluster: KafkajsCluster) => Promise<Result>): Promise<Result> => {
+    opening ??= open()
+    const used = opening
+    try {
+      return await work(await used)
+    } catch (error) {
+      const kind = failureKind(error)
+      if (kind === 'other' || kind === 'stale') {
+        leaders.clear()
+        if (kind === 'other' && opening === used) {
+          opening = undefined
+          void used.then(closeQuietly, () => undefined)
+        }
+      }
+      throw error
+    }
+  }
+  const leadersOf = async (cluster: KafkajsCluster, topic: string): Promise<readonly string[]> => {
+    const known = leaders.get(topic)
+    if (known !== undefined) return known
+    const { topicMetadata } = await cluster.metadata({ topics: [topic] })
+    const list: string[] = []
+    for (const { partitionId, leader } of topicMetadata[0]!.partitionMetadata) list[partitionId] = String(leader)
+    leaders.set(topic, list)
+    return list
+  }
+  const byLeader = async <Item>(
+    cluster: KafkajsCluster,
+    items: readonly Item[],
+    place: (item: Item) => { readonly topic: string; readonly partition: number },
+  ) => {
+    const groups = new Map<string, Item[]>()
+    for (const item of items) {
+      const { topic, partition } = place(item)
+      const node = (await leadersOf(cluster, topic))[partition] ?? 'none'
+      const group = groups.get(node)
+      if (group === undefined) groups.set(node, [item])
+      else group.push(item)
+    }
+    return groups
+  }
+  const produceTo = async (node: string, batches: readonly PartitionBatch[]) => {
+    const failed = (outcome: ProduceFailure['outcome'], error: unknown) =>
+      batches.map((batch): ProduceFailure => ({ batch, outcome, error }))
+    // kafkajs itself drops these without a word.
+    if (node === 'none') return failed('refused', new Error('there is no such partition'))
+    let broker: KafkajsBroker
+    try {
+      broker = await use((cluster) => cluster.findBroker({ nodeId: node }))
+    } catch (error) {
+      return failed('unavailable', error)
+    }
+    const topics = new Map<string, { partition: number; messages: unknown }[]>()
+    for (const { topic, partition, records } of batches) {
+      const list = topics.get(topic) ?? []
+      topics.set(topic, list)
+      list.push({ partition, messages: records.map(toMessage) })
+    }
+    const topicData = [...topics].map(([topic, partitions]) => ({ topic, partitions }))
+    try {
+      await use(() => broker.produce({ acks: -1, timeout: produceTimeoutMs, topicData }))
+      return []
+    } catch (error) {
+      // The answer names the first partition that failed and is silent on the others.
+      const kind = batches.length === 1 ? failureKind(error) : 'other'
+      if (kind === 'large' || kind === 'denied') return failed('refused', error)
+      return failed(kind === 'stale' || kind === 'missing' ? 'unavailable' : 'unknown', error)
+    }
+  }
+  const produceOnce = async (batches: readonly PartitionBatch[]): Promise<readonly ProduceFailure[]> => {
+    try {
+      const groups = await use((cluster) => byLeader(cluster, batches, (batch) => batch))
+      return (await Promise.all([...groups].map(([node, some]) => produceTo(node, some)))).flat()
+    } catch (error) {
+      return batches.map((batch): ProduceFailure => ({ batch, outcome: 'unavailable', error }))
+    }
+  }
+  return {
+    probe: () => use(async (cluster) => void (await cluster.metadata({ topics: [] }))),
+    async partitionsOf(topic) {
+      leaders.delete(topic)
+      try {
+        return (await use((cluster) => leadersOf(cluster, topic))).length
+      } catch (error) {
+        if (failureKind(error) === 'missing') return undefined
+        throw error
+      }
+    },
+    createTopic: ({ topic, partitions, replicationFactor, config }: NewTopic) =>
+      use(async (cluster) => {
+        const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+        const created = { topic, numPartitions: partitions, replicationFactor, configEntries }
+        const broker = await controllerOf(cluster)
+        try {
+          await broker.createTopics({ topics: [created], timeout: 10_000 })
+        } catch (error) {
+          const errors = (error as { errors?: { type?: string }[] }).errors ?? [error as { type?: string }]
+          if (!errors.every(({ type }) => type === 'TOPIC_ALREADY_EXISTS')) throw error
+        }
+        leaders.delete(topic)
+      }),
+    offsets: (topic, at) =>
+      use(async (cluster) => {
+        const timestamp = typeof at === 'number' ? at : everything[at]
+        const partitions = (await leadersOf(cluster, topic)).map((_leader, partition) => ({ partition, timestamp }))
+        const found: number[] = []
+        const groups = await byLeader(cluster, partitions, ({ partition }) => ({ topic, partition }))
+        for (const [nodeId, asked] of groups) {
+          const broker = await cluster.findBroker({ nodeId })
+          const { responses } = await broker.listOffsets({
+            replicaId: -1,
+            isolationLevel: readCommitted,
+            topics: [{ topic, partitions: asked }],
+          })
+          for (const { partition, offset } of responses[0]!.partitions) found[partition] = Number(offset)
+        }
+        return found
+      }),
+    async produce(batches) {
+      let failures = await produceOnce(batches)
+      // A leader that has just moved has written nothing: its successor is asked.
+      for (let attempt = 1; attempt <= produceAttempts; attempt += 1) {
+        const moved = failures.filter(
+          ({ outcome, error }) => outcome === 'unavailable' && failureKind(error) === 'stale',
+        )
+        if (moved.length === 0) break
+        await new Promise<void>((resolve) => clock.startTimer(resolve, 25 * 2 ** attempt))
+        const again = await produceOnce(moved.map(({ batch }) => batch))
+        failures = [...failures.filter((failure) => !moved.includes(failure)), ...again]
+      }
+      return failures
+    },
+    fetch: (topic, partition, offset): Promise<Fetched> =>
+      use(async (cluster) => {
+        const nodeId = (await leadersOf(cluster, topic))[partition]!
+        const broker = await cluster.findBroker({ nodeId })
+        const asked = { partition, fetchOffset: String(offset), maxBytes: maxFetchBytes }
+        const { responses } = await broker.fetch({
+          isolationLevel: readCommitted,
+          maxWaitTime: 0,
+          minBytes: 0,
+          maxBytes: maxFetchBytes,
+          topics: [{ topic, partitions: [asked] }],
+        })
+        return readRecords(responses[0]!.partitions[0]!, offset)
+      }),
+    deleteRecords: (topic, before) =>
+      use(async (cluster) => {
+        const wanted = [...before].map(([partition, offset]) => ({ partition, offset: String(offset) }))
+        const groups = await byLeader(cluster, wanted, ({ partition }) => ({ topic, partition }))
+        for (const [nodeId, partitions] of groups) {
+          const broker = await cluster.findBroker({ nodeId })
+          await broker.deleteRecords({ topics: [{ topic, partitions }] })
+        }
+      }),
+    groups: () =>
+      use(async (cluster) => {
+        const { brokers } = await cluster.metadata({ topics: [] })
+        const found = await Promise.all(
+          brokers.map(async ({ nodeId }) => (await cluster.findBroker({ nodeId: String(nodeId) })).listGroups()),
+        )
+        return found.flatMap(({ groups }) => groups.map(({ groupId }) => groupId))
+      }),
+    committed: (group, topic) =>
+      use(async (cluster) =>
+        committedOf(
+          await cluster.findGroupCoordinator({ groupId: group }),
+          group,
+          topic,
+          (await leadersOf(cluster, topic)).length,
+        ),
+      ),
+    async close() {
+      const used = opening
+      opening = undefined
+      await used?.then(closeQuietly, () => undefined)
+    },
+  }
+}
+
+/** kafkajs takes Buffers alone. */
+function toMessage({ key, value, headers }: NewRecord): object {
+  const bytes =
+    value === null || Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  return { key, value: bytes, headers }
+}
+
+/** What a group has committed, as its coordinator knows it; partitions without a commit are left out. */
+export async function committedOf(
+  coordinator: KafkajsBroker,
+  groupId: string,
+  topic: string,
+  total: number,
+): Promise<Map<number, Committed>> {
+  const partitions = Array.from({ length: total }, (_value, partition) => ({ partition }))
+  const { responses } = await coordinator.offsetFetch({ groupId, topics: [{ topic, partitions }] })
+  const found = new Map<number, Committed>()
+  for (const { partition, offset, metadata } of responses[0]?.partitions ?? []) {
+    if (Number(offset) >= 0) found.set(partition, { offset: Number(offset), metadata: metadata ?? '' })
+  }
+  return found
+}
+
+async function controllerOf(cluster: KafkajsCluster): Promise<KafkajsBroker> {
+  await cluster.metadata({ topics: [] })
+  return cluster.findControllerBroker()
+}

@@ -1,0 +1,115 @@
+import type { ConsumerState, TrimReport } from '@evt/core'
+import type { Committed, KafkaConnection } from './client.ts'
+import type { KafkaNames } from './names.ts'
+import { decodeProgress } from './progress-metadata.ts'
+
+export interface PlacesParts {
+  readonly connection: KafkaConnection
+  readonly names: KafkaNames
+  /** Groups of others that were seen to have committed nothing on a topic, and when. */
+  readonly strangers: Map<string, number>
+  nowMs(): number
+}
+
+const strangersMs = 60_000
+
+/** Every group of a topic, with upper bounds: offsets without a message count as well. */
+export async function inspect(parts: PlacesParts, topic: string): Promise<readonly ConsumerState[]> {
+  const { connection, names } = parts
+  const serverTopic = names.topic(topic)
+  if ((await connection.partitionsOf(serverTopic)) === undefined) return []
+  const ends = await connection.offsets(serverTopic, 'latest')
+  const states: ConsumerState[] = []
+  for (const group of await connection.groups()) {
+    const consumer = names.consumerOf(group, serverTopic)
+    if (consumer === undefined) continue
+    const committed = await connection.committed(group, serverTopic)
+    states.push({
+      consumer,
+      lag: behind(committed, ends),
+      running: null,
+      delayed: await delayedOf(parts, consumer, topic),
+      deadLettered: null,
+      oldestMs: null,
+    })
+  }
+  return states
+}
+
+async function delayedOf({ connection, names }: PlacesParts, consumer: string, topic: string): Promise<number> {
+  const retryTopic = names.retryTopic(consumer, topic)
+  if ((await connection.partitionsOf(retryTopic)) === undefined) return 0
+  const ends = await connection.offsets(retryTopic, 'latest')
+  return behind(await connection.committed(names.group(consumer, retryTopic), retryTopic), ends)
+}
+
+function behind(committed: ReadonlyMap<number, Committed>, ends: readonly number[]): number {
+  let count = 0
+  for (const [partition, end] of ends.entries()) {
+    const place = committed.get(partition)
+    if (place === undefined) continue
+    count += Math.max(0, end - place.offset - decodeProgress(place.metadata).done.size)
+  }
+  return count
+}
+
+/** Removes what every group has committed, also groups of others, and does nothing while no group has. */
+export async function trim(parts: PlacesParts, topic: string): Promise<TrimReport> {
+  const { connection, names, strangers } = parts
+  const serverTopic = names.topic(topic)
+  const lowest = new Map<number, { offset: number; group: string }>()
+  const first = await connection.offsets(serverTopic, 'earliest')
+  const groups = await connection.groups()
+  for (const group of groups) {
+    const consumer = names.consumerOf(group, serverTopic)
+    const seen = strangers.get(`${group} ${topic}`)
+    if (consumer === undefined && seen !== undefined && parts.nowMs() - seen < strangersMs) continue
+    const committed = await connection.committed(group, serverTopic)
+    if (committed.size === 0 && consumer === undefined) {
+      strangers.set(`${group} ${topic}`, parts.nowMs())
+      continue
+    }
+    for (const [partition, earliest] of first.entries()) {
+      // Who has no place yet may begin at the first message.
+      const offset = committed.get(partition)?.offset ?? earliest
+      if (offset < (lowest.get(partition)?.offset ?? Number.POSITIVE_INFINITY)) lowest.set(partition, { offset, group })
+    }
+    if (consumer !== undefined) await trimRetries(parts, consumer, topic)
+  }
+  const removed = await removeBefore(
+    connection,
+    serverTopic,
+    new Map([...lowest].map(([partition, { offset }]) => [partition, offset])),
+  )
+  const ends = await connection.offsets(serverTopic, 'latest')
+  let heldBackBy: string | null = null
+  let most = 0
+  for (const [partition, { offset, group }] of lowest) {
+    const left = (ends[partition] ?? 0) - offset
+    if (left <= most) continue
+    most = left
+    heldBackBy = names.consumerOf(group, serverTopic) ?? group
+  }
+  return { removed, heldBackBy }
+}
+
+async function trimRetries({ connection, names }: PlacesParts, consumer: string, topic: string): Promise<void> {
+  const retryTopic = names.retryTopic(consumer, topic)
+  if ((await connection.partitionsOf(retryTopic)) === undefined) return
+  const committed = await connection.committed(names.group(consumer, retryTopic), retryTopic)
+  const before = new Map([...committed].map(([partition, { offset }]) => [partition, offset]))
+  await removeBefore(connection, retryTopic, before)
+}
+
+async function removeBefore(
+  connection: KafkaConnection,
+  topic: string,
+  before: ReadonlyMap<number, number>,
+): Promise<number> {
+  const first = await connection.offsets(topic, 'earliest')
+  const wanted = new Map([...before].filter(([partition, offset]) => offset > (first[partition] ?? offset)))
+  let removed = 0
+  for (const [partition, offset] of wanted) removed += offset - first[partition]!
+  if (wanted.size > 0) await connection.deleteRecords(topic, wanted)
+  return removed
+}

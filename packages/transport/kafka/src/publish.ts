@@ -1,0 +1,118 @@
+import { crashPoint, type Outgoing, type PublishFailure, partitionOf } from '@evt/core'
+import type { KafkaConnection, NewRecord, PartitionBatch } from './client.ts'
+import { writeKafkaHeaders } from './headers.ts'
+import type { KafkaNames } from './names.ts'
+import { batchHeadroomBytes, type Topics } from './topics.ts'
+
+export interface PublishParts {
+  readonly connection: KafkaConnection
+  readonly names: KafkaNames
+  readonly topics: Topics
+  readonly maxMessageBytes: number
+  /** Where messages without a key go. */
+  readonly spread: Spread
+}
+export interface Spread {
+  partition(topic: string, partitions: number, bytes: number): number
+}
+
+interface Placed extends PartitionBatch {
+  readonly records: NewRecord[]
+  readonly indexes: number[]
+  bytes: number
+}
+
+const stickyBytes = 64 * 1_024
+const recordOverheadBytes = 32
+
+/** Messages without a key stay in one partition for 64 KiB: fewer, larger batches, and an order that people expect. */
+export function stickySpread(random: () => number): Spread {
+  const places = new Map<string, { partition: number; bytes: number }>()
+  return {
+    partition(topic, partitions, bytes) {
+      let place = places.get(topic)
+      if (place === undefined || place.partition >= partitions) {
+        place = { partition: Math.floor(random() * partitions), bytes: 0 }
+        places.set(topic, place)
+      } else if (place.bytes >= stickyBytes) {
+        place.partition = (place.partition + 1) % partitions
+        place.bytes = 0
+      }
+      place.bytes += bytes
+      return place.partition
+    },
+  }
+}
+
+/** Publishes in order, in rounds that hold one batch of bounded size per partition. What follows a failure is not sent. */
+export async function publishBatch(
+  { connection, names, topics, maxMessageBytes, spread }: PublishParts,
+  batch: readonly Outgoing[],
+): Promise<readonly PublishFailure[]> {
+  const failures: PublishFailure[] = []
+  const maxBatchBytes = maxMessageBytes + batchHeadroomBytes
+  let stopped: unknown
+  let round = new Map<string, Placed>()
+  const send = async () => {
+    if (round.size === 0) return
+    const placed = [...round.values()]
+    round = new Map()
+    for (const { batch: failed, outcome, error } of await connection.produce(placed)) {
+      stopped ??= error
+      topics.forget(failed.topic)
+      for (const index of (failed as Placed).indexes) failures.push({ index, outcome, error })
+    }
+    crashPoint('transport.published')
+  }
+  for (let index = 0; index < batch.length; index += 1) {
+    const { topic, key, headers, payload } = batch[index]!
+    if (stopped !== undefined) {
+      failures.push({ index, outcome: 'unavailable', error: stopped })
+      continue
+    }
+    const written = writeKafkaHeaders(headers)
+    const bytes = payload.byteLength + (key?.length ?? 0) * 3 + headerBytes(written) + recordOverheadBytes
+    if (payload.byteLength > maxMessageBytes || bytes > maxBatchBytes) {
+      const error = new Error(`it has ${bytes} bytes with its headers, a payload may have ${maxMessageBytes}`)
+      failures.push({ index, outcome: 'refused', error })
+      continue
+    }
+    let partitions: number
+    try {
+      partitions = await topics.partitionsOf(topic)
+    } catch (error) {
+      stopped = error
+      failures.push({ index, outcome: 'unavailable', error })
+      continue
+    }
+    const partition = key === undefined ? spread.partition(topic, partitions, bytes) : partitionOf(key, partitions)
+    const place = `${topic} ${partition}`
+    if ((round.get(place)?.bytes ?? 0) + bytes > maxBatchBytes) {
+      await send()
+      if (stopped !== undefined) {
+        failures.push({ index, outcome: 'unavailable', error: stopped })
+        continue
+      }
+    }
+    let placed = round.get(place)
+    if (placed === undefined) {
+      placed = { topic: names.topic(topic), partition, records: [], indexes: [], bytes: 0 }
+      round.set(place, placed)
+    }
+    placed.records.push({ key: key ?? null, value: payload, headers: written })
+    placed.indexes.push(index)
+    placed.bytes += bytes
+  }
+  await send()
+  return failures.length > 1 ? failures.sort((left, right) => left.index - right.index) : failures
+}
+
+/** At least what headers take; counted exactly only where it matters. */
+function headerBytes(headers: Readonly<Record<string, string>>): number {
+  let most = 0
+  for (const name in headers) most += name.length + headers[name]!.length * 3 + 4
+  if (most <= 4_096) return most
+  let bytes = 0
+  for (const name in headers) bytes += name.length + Buffer.byteLength(headers[name]!) + 4
+  return bytes
+}

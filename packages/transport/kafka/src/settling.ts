@@ -1,0 +1,93 @@
+import { type Clock, crashPoint, type Refusal, type Settlement, type TransportDelivery } from '@evt/core'
+import type { NewRecord } from './client.ts'
+import { letterRecord } from './dead-letters.ts'
+import type { Receipt } from './deliveries.ts'
+import { own, writeKafkaHeaders } from './headers.ts'
+import type { Item } from './progress.ts'
+
+export interface SettlingParts {
+  readonly consumer: string
+  readonly clock: Clock
+  /** Whether delayed retries are kept in memory, because nobody else would read them. */
+  readonly delaysInMemory: boolean
+  /** Appends dead letters or delayed retries; rejects unless it is certain. */
+  append(kind: 'letters' | 'retry', records: readonly NewRecord[]): Promise<void>
+  commit(): Promise<void>
+  delay(item: Item, dueMs: number): void
+  putBack(items: readonly Item[]): void
+}
+
+/** Settles in the order that loses nothing: what leaves the topic is written first, then the commit says so. */
+export function createSettling(parts: SettlingParts): (batch: readonly Settlement[]) => Promise<readonly Refusal[]> {
+  const { consumer, clock, delaysInMemory } = parts
+  const returning: Item[] = []
+
+  const move = async (kind: 'letters' | 'retry', settlements: readonly Settlement[]) => {
+    const leaving = settlements.filter(({ delivery }) => !itemOf(delivery).moved)
+    const records = leaving.flatMap((settlement) => {
+      if (settlement.as === 'deadLetter') return [letterRecord(consumer, settlement)]
+      return settlement.as === 'retry' ? [retryRecord(settlement, clock)] : []
+    })
+    if (records.length === 0) return
+    await parts.append(kind, records)
+    for (const { delivery } of leaving) itemOf(delivery).moved = true
+    crashPoint(kind === 'letters' ? 'transport.deadLettered' : 'transport.delayed')
+  }
+  const apply = (settlement: Settlement) => {
+    const item = itemOf(settlement.delivery)
+    // Settled by a call whose commit failed.
+    if (item.state !== 'held') return
+    const { progress } = item
+    if (settlement.as === 'started') progress.start(item)
+    else if (settlement.as === 'release') {
+      progress.release(item, settlement.attempt)
+      returning.push(item)
+    } else if (settlement.as === 'retry' && delaysInMemory) {
+      progress.release(item, settlement.attempt)
+      parts.delay(item, clock.nowMs() + settlement.afterMs)
+    } else progress.done(item)
+  }
+  return async (batch) => {
+    const current = batch.filter(({ delivery }) => isCurrent(delivery))
+    await move(
+      'letters',
+      current.filter(({ as }) => as === 'deadLetter'),
+    )
+    if (!delaysInMemory)
+      await move(
+        'retry',
+        current.filter(({ as }) => as === 'retry'),
+      )
+    for (const settlement of current) if (isCurrent(settlement.delivery)) apply(settlement)
+    await parts.commit()
+    crashPoint('transport.settled')
+    const refused = batch.filter(({ delivery }) => !isCurrent(delivery))
+    parts.putBack(returning.splice(0))
+    return refused.map(({ delivery }): Refusal => ({ delivery, reason: 'the lease was lost' }))
+  }
+}
+
+/** Whether a delivery is the latest of a message that nobody else can have. */
+export function isCurrent({ receipt }: TransportDelivery): boolean {
+  const { item, lease } = receipt as Receipt
+  return item.progress.live && item.lease === lease
+}
+
+function itemOf({ receipt }: TransportDelivery): Item {
+  return (receipt as Receipt).item
+}
+
+function retryRecord(settlement: Settlement & { readonly as: 'retry' }, clock: Clock): NewRecord {
+  const { delivery, attempt, afterMs } = settlement
+  const { headers, payload, key, position } = delivery
+  return {
+    key: key ?? null,
+    value: payload,
+    headers: {
+      ...writeKafkaHeaders(headers),
+      [own.attempt]: String(attempt),
+      [own.due]: String(Math.ceil(clock.nowMs() + afterMs)),
+      [own.position]: position,
+    },
+  }
+}

@@ -1,0 +1,86 @@
+import type { Transport } from '@evt/core'
+import { type FreshKafka, kafka } from '@evt/servers'
+import { kafkajsClient, kafkaTransport } from '../src/index.ts'
+import { acks, consumeAs, numberOf, outgoing, range, readSome, topic } from './raw.ts'
+
+kafka.describe('publishing to Kafka', () => {
+  let place: FreshKafka
+  let transport: Transport
+  beforeEach(async () => {
+    place = await kafka.fresh()
+    transport = kafkaTransport({ brokers: place.brokers, prefix: `${place.prefix}.`, partitions: 3 })
+    await transport.open()
+  })
+  afterEach(async () => {
+    await transport.close()
+    await place.drop()
+  })
+
+  test('a record for a partition that does not exist is refused, not dropped', async () => {
+    await transport.declare({ name: topic, partitions: 3 })
+    const connection = kafkajsClient({ brokers: place.brokers }).connect()
+    const batch = {
+      topic: `${place.prefix}.${topic}`,
+      partition: 7,
+      records: [{ key: null, value: Buffer.from('x'), headers: {} }],
+    }
+    expect(await connection.produce([batch])).toMatchObject([{ batch, outcome: 'refused' }])
+    await connection.close()
+  }, 30_000)
+
+  test('what is too large is refused before anything is sent, and its neighbours arrive', async () => {
+    await transport.declare({ name: topic, partitions: undefined })
+    const large = { ...outgoing(1), payload: Buffer.alloc(1_000_001) }
+    const largest = { ...outgoing(2), payload: Buffer.alloc(1_000_000, 'x') }
+    expect(await transport.publish([outgoing(0), large, largest])).toMatchObject([{ index: 1, outcome: 'refused' }])
+    const consumer = await consumeAs(transport, 'a')
+    const read = await readSome(consumer, 2)
+    expect(read.map(({ payload }) => payload.byteLength).sort()).toEqual([1, 1_000_000])
+    await consumer.settle(acks(read))
+    await consumer.close()
+  }, 30_000)
+
+  test('a batch larger than a broker takes is sent in parts, in order', async () => {
+    await transport.declare({ name: topic, partitions: undefined })
+    const batch = range(20).map((n) => ({ ...outgoing(n, 'key'), payload: Buffer.from(String(n).padEnd(400_000)) }))
+    expect(await transport.publish(batch)).toEqual([])
+    const consumer = await consumeAs(transport, 'a')
+    expect((await readSome(consumer, 20)).map(numberOf)).toEqual(range(20))
+    await consumer.close()
+  }, 30_000)
+
+  test('a topic that nobody declared is not created, and publishing to it fails soon', async () => {
+    const atMs = performance.now()
+    expect(await transport.publish([outgoing(0)])).toMatchObject([{ index: 0, outcome: 'unavailable' }])
+    expect(performance.now() - atMs).toBeLessThan(2_000)
+    const connection = kafkajsClient({ brokers: place.brokers }).connect()
+    expect(await connection.partitionsOf(`${place.prefix}.${topic}`)).toBeUndefined()
+    await connection.close()
+  }, 30_000)
+
+  test('headers that are null, repeated or no text, and a value that is null, arrive as what can be read of them', async () => {
+    await transport.declare({ name: topic, partitions: 1 })
+    const { Kafka, logLevel } = await import('kafkajs')
+    const producer = new Kafka({ brokers: [...place.brokers], logLevel: logLevel.NOTHING }).producer()
+    await producer.connect()
+    const headers = { ce_id: 'x', many: ['a', 'b'], binary: Buffer.from([0xff, 0xfe]) }
+    await producer.send({ topic: `${place.prefix}.${topic}`, messages: [{ key: null, value: null, headers }] })
+    await producer.disconnect()
+    const consumer = await consumeAs(transport, 'a')
+    const [read] = await readSome(consumer, 1)
+    expect({ ...read!.headers }).toEqual({ 'ce-id': 'x', many: 'a', binary: '\ufffd\ufffd' })
+    expect(read!.payload.byteLength).toBe(0)
+    expect(read!.key).toBeUndefined()
+    await consumer.close()
+  }, 30_000)
+
+  test('a broker that is not there is reported within three seconds, before anything was sent', async () => {
+    const away = kafkaTransport({ brokers: ['127.0.0.1:1'] })
+    const atMs = performance.now()
+    await expect(away.open()).rejects.toMatchObject({ code: 'EVT_KAFKA_UNAVAILABLE', retryable: true })
+    expect(await away.publish([outgoing(0)])).toMatchObject([{ index: 0, outcome: 'unavailable' }])
+    await expect(consumeAs(away, 'a')).rejects.toMatchObject({ retryable: true })
+    expect(performance.now() - atMs).toBeLessThan(3_000)
+    await away.close()
+  }, 30_000)
+})
