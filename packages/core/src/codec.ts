@@ -13,26 +13,31 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** JSON as UTF-8, and `undefined` as no bytes. Refuses nesting beyond 64 levels and drops `__proto__` keys, which would otherwise travel into merges. */
 export const jsonCodec: Codec = {
   contentType: 'application/json',
-  encode(payload) {
-    const text = JSON.stringify(payload)
-    return Buffer.from(text ?? '', 'utf8')
-  },
-  decode(bytes) {
-    if (bytes.length === 0) return undefined
-    try {
-      const text = utf8.decode(bytes)
-      checkDepth(bytes)
-      // An escaped spelling needs a backslash, so a document with neither can be parsed without a reviver.
-      return text.includes('__proto__') || text.includes('\\u') ? JSON.parse(text, dropPrototype) : JSON.parse(text)
-    } catch (cause) {
-      throw evtError(
-        'EVT_CODEC_DECODE',
-        `The payload is not JSON: ${(cause as Error).message.slice(0, 200)}`,
-        { contentType: 'application/json' },
-        { cause },
-      )
-    }
-  },
+  encode: (payload) => Buffer.from(toJsonText(payload), 'utf8'),
+  decode: (bytes) => fromJson(bytes),
+}
+
+/** The text whose bytes the JSON codec writes: inside one process nobody needs the bytes. */
+export function toJsonText(payload: unknown): string {
+  return JSON.stringify(payload) ?? ''
+}
+
+/** Reads what the JSON codec wrote, as bytes or still as text. Throws `EVT_CODEC_DECODE`. */
+export function fromJson(json: Uint8Array | string): unknown {
+  if (json.length === 0) return undefined
+  try {
+    const text = typeof json === 'string' ? json : utf8.decode(json)
+    checkDepth(text)
+    // An escaped spelling needs a backslash, so a document with neither can be parsed without a reviver.
+    return text.includes('__proto__') || text.includes('\\u') ? JSON.parse(text, dropPrototype) : JSON.parse(text)
+  } catch (cause) {
+    throw evtError(
+      'EVT_CODEC_DECODE',
+      `The payload is not JSON: ${(cause as Error).message.slice(0, 200)}`,
+      { contentType: 'application/json' },
+      { cause },
+    )
+  }
 }
 
 function dropPrototype(this: unknown, key: string, value: unknown): unknown {
@@ -42,18 +47,29 @@ function dropPrototype(this: unknown, key: string, value: unknown): unknown {
 const quote = 0x22
 const backslash = 0x5c
 
-function checkDepth(bytes: Uint8Array): void {
+function checkDepth(text: string): void {
+  // Deep nesting needs as many brackets. Looking for them is a search that stops at few; only many are counted properly.
+  if (!hasMore(text, '[', maxDepth - countUpTo(text, '{', maxDepth + 1))) return
   let depth = 0
   let inString = false
-  for (let index = 0; index < bytes.length; index += 1) {
-    const byte = bytes[index]!
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index)
     if (inString) {
-      if (byte === backslash) index += 1
-      else if (byte === quote) inString = false
-    } else if (byte === quote) inString = true
-    else if (byte === 0x7b || byte === 0x5b) {
+      if (code === backslash) index += 1
+      else if (code === quote) inString = false
+    } else if (code === quote) inString = true
+    else if (code === 0x7b || code === 0x5b) {
       depth += 1
       if (depth > maxDepth) throw new Error(`nested deeper than ${maxDepth} levels`)
-    } else if (byte === 0x7d || byte === 0x5d) depth -= 1
+    } else if (code === 0x7d || code === 0x5d) depth -= 1
   }
+}
+
+function hasMore(text: string, bracket: string, count: number): boolean {
+  return count < 0 || countUpTo(text, bracket, count + 1) > count
+}
+function countUpTo(text: string, bracket: string, limit: number): number {
+  let count = 0
+  for (let at = text.indexOf(bracket); at >= 0 && count < limit; at = text.indexOf(bracket, at + 1)) count += 1
+  return count
 }

@@ -1,4 +1,5 @@
 import { type ContextKey, type ContextValues, requireValue } from './context-key.ts'
+import { type EncodedMessage, encodedMessage } from './encoded-message.ts'
 import { type Envelope, readEnvelope, readMetadata } from './envelope.ts'
 import type { AnyEvent, InputOf } from './event.ts'
 import type { Logger } from './logger.ts'
@@ -51,7 +52,7 @@ export interface DeliveryScope {
   readonly consumer: string
   readonly attempts: number
   readonly logger: Logger
-  decode(envelope: Envelope, received: TransportDelivery): unknown
+  decode(delivery: ReceivedDelivery): unknown
   publish(
     parent: IncomingDelivery,
     messages: readonly Message[],
@@ -64,10 +65,12 @@ const pending = Symbol('pending')
 
 /** One class for all deliveries, everything dear made at the first look. */
 export class ReceivedDelivery implements IncomingDelivery {
-  readonly envelope: Envelope
   readonly attempt: number
   readonly received: TransportDelivery
+  /** The message itself, where it never left this process. */
+  readonly encoded: EncodedMessage | undefined
   readonly #scope: DeliveryScope
+  #envelope: Envelope | undefined
   #payload: unknown = pending
   #metadata: Headers | undefined
   #time: Date | undefined
@@ -80,10 +83,15 @@ export class ReceivedDelivery implements IncomingDelivery {
     this.#scope = scope
     this.received = received
     this.attempt = attempt
-    this.envelope = readEnvelope(received.headers)
+    this.encoded = encodedMessage(received)
+    if (this.encoded === undefined) this.#envelope = readEnvelope(received.headers)
+  }
+  get envelope(): Envelope {
+    this.#envelope ??= this.encoded!.envelope
+    return this.#envelope
   }
   get id(): string {
-    return this.envelope.id
+    return this.encoded === undefined ? this.envelope.id : this.encoded.id
   }
   get type(): string {
     return this.envelope.type
@@ -142,7 +150,7 @@ export class ReceivedDelivery implements IncomingDelivery {
   /** The payload, decoded once; a promise only where a schema is asynchronous. */
   decode(): unknown {
     if (this.#payload !== pending) return this.#payload
-    const decoded = this.#scope.decode(this.envelope, this.received)
+    const decoded = this.#scope.decode(this)
     if (decoded instanceof Promise) {
       return decoded.then((payload) => {
         this.#payload = payload

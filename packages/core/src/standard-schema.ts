@@ -33,3 +33,8 @@ export function type<Payload>(): StandardSchemaV1<Payload, Payload> {
 const unchecked: StandardSchemaV1 = {
   '~standard': { version: 1, vendor: 'evt', validate: (value) => ({ value }) },
 }
+
+/** Whether a schema is one of `type()`, which takes everything as it is. */
+export function isUnchecked(schema: StandardSchemaV1): boolean {
+  return schema === unchecked
+}

@@ -1,9 +1,24 @@
 import { codecCases, transportCases } from '../src/conformance/index.ts'
-import { jsonCodec, memoryTransport, type Transport } from '../src/index.ts'
+import { jsonCodec, type MemoryTransportOptions, memoryTransport, type Transport } from '../src/index.ts'
 
-describe('the memory transport', () => {
-  for (const { name, run } of transportCases({ create: async () => memoryTransport() })) test(name, run)
+/** Core knows its own memory transport and takes short cuts with it. A wrapped one it treats like any other. */
+const wrapped = async (): Promise<Transport> => ({ ...memoryTransport() })
+const modes: Record<string, MemoryTransportOptions> = {
+  'the memory transport': {},
+  'the memory transport that confirms when settled': { confirm: 'settled' },
+  'the memory transport by reference': { byReference: true },
+  'the memory transport by reference that confirms when settled': { byReference: true, confirm: 'settled' },
+}
 
+for (const [mode, options] of Object.entries(modes)) {
+  describe(mode, () => {
+    for (const { name, run } of transportCases({ create: async () => memoryTransport(options) })) test(name, run)
+  })
+}
+describe('the memory transport, wrapped', () => {
+  for (const { name, run } of transportCases({ create: wrapped })) test(name, run)
+})
+describe('a memory transport', () => {
   test('positions, which name dead letters, are other ones in the next run', async () => {
     const positions = await Promise.all([memoryTransport(), memoryTransport()].map(firstPosition))
     expect(positions[0]).not.toBe(positions[1])

@@ -143,10 +143,10 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     outsideTransaction,
     onStored: startRelay,
   })
-  const publishMessages: typeof publishing = (messages, publishOptions, parent, idOf) => {
+  const publishMessages: typeof publishing.publishMessages = (messages, publishOptions, parent, idOf) => {
     if (state === 'closed') return Promise.reject(busClosed(service))
-    if (middlewareStarted) return publishing(messages, publishOptions, parent, idOf)
-    return startMiddleware().then(() => publishing(messages, publishOptions, parent, idOf))
+    if (middlewareStarted) return publishing.publishMessages(messages, publishOptions, parent, idOf)
+    return startMiddleware().then(() => publishing.publishMessages(messages, publishOptions, parent, idOf))
   }
   const context: BusContext = {
     service,
@@ -231,9 +231,12 @@ export function createBus(options: BusOptions<never>): Bus<never> {
 
   const bus: Bus<never> = {
     service,
-    async publish(event, payload, publishOptions = {}) {
-      if (event?.['~event'] === undefined) throw invalidOption('event', 'expected what defineEvent returns')
-      return (await publishMessages([event.of(payload)], publishOptions, undefined))[0]!
+    publish(event, payload, publishOptions) {
+      if (event?.['~event'] === undefined)
+        return Promise.reject(invalidOption('event', 'expected what defineEvent returns'))
+      if (state === 'closed') return Promise.reject(busClosed(service))
+      if (middlewareStarted) return publishing.publishOne(event, payload, publishOptions)
+      return startMiddleware().then(() => publishing.publishOne(event, payload, publishOptions))
     },
     async publishMany(messages, publishOptions = {}) {
       checkKnown('publishMany', publishOptions, ['transaction', 'signal'])

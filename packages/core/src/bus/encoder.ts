@@ -1,12 +1,14 @@
 import type { Clock } from '../clock.ts'
+import { jsonCodec, toJsonText } from '../codec.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
+import { EncodedMessage, type EventStamp } from '../encoded-message.ts'
 import { checkMetadata, checkText, readTrace, writeHeaders } from '../envelope.ts'
 import { describeThrown, evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
 import { invalidOption } from '../options.ts'
 import type { PublishOptions } from '../publish-options.ts'
 import type { Headers, Outgoing } from '../transport.ts'
-import { uuidv7 } from '../uuid.ts'
+import { timeOrderedId, uuidv7 } from '../uuid.ts'
 
 /** A message whose payload is validated, ready to be encoded for its topics. */
 export interface Draft {
@@ -27,6 +29,9 @@ export interface Encoder {
   idOf(options: PublishOptions): string
   /** Encodes once; `rename` the result for further topics. */
   encode(draft: Draft, topic: string, byReference: boolean): Outgoing
+  /** The same for a message without options, on its way to a transport of this process. */
+  encodeLocal(stamp: EventStamp, topic: string, payload: unknown, byReference: boolean): EncodedMessage
+  stampOf(event: AnyEvent): EventStamp
 }
 
 export function createEncoder(service: string, clock: Clock, maxPayloadBytes: number): Encoder {
@@ -40,6 +45,11 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
       time = new Date(nowMs).toISOString()
     }
     return time
+  }
+  const checkSize = (event: AnyEvent, bytes: number) => {
+    if (bytes <= maxPayloadBytes) return
+    const message = `The payload of "${event.name}" has ${bytes} bytes, at most ${maxPayloadBytes} are allowed`
+    throw evtError('EVT_PAYLOAD_TOO_LARGE', message, { bytes, maxBytes: maxPayloadBytes })
   }
   return {
     idOf: (options) => (options.id === undefined ? uuidv7(clock.nowMs()) : checkId(options.id)),
@@ -67,12 +77,26 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
         metadataOf(draft),
         parent === undefined ? undefined : readTrace(parent.received.headers),
       )
-      const payload = byReference ? nothing : encodePayload(event, draft.payload)
-      if (payload.byteLength > maxPayloadBytes) {
-        const message = `The payload of "${event.name}" has ${payload.byteLength} bytes, at most ${maxPayloadBytes} are allowed`
-        throw evtError('EVT_PAYLOAD_TOO_LARGE', message, { bytes: payload.byteLength, maxBytes: maxPayloadBytes })
-      }
-      return { id: draft.id, topic, key, headers, payload, value: byReference ? draft.payload : undefined }
+      // A delivery without a value is read from its bytes.
+      const isValue = byReference && draft.payload !== undefined
+      const payload = isValue ? nothing : encodePayload(event, draft.payload)
+      checkSize(event, payload.byteLength)
+      return { id: draft.id, topic, key, headers, payload, value: isValue ? draft.payload : undefined }
+    },
+    stampOf: (event) => ({ event, source }),
+    encodeLocal(stamp, topic, payload, byReference) {
+      const { event } = stamp
+      const { keyOf } = event['~event']
+      const key = keyOf?.(payload as never)
+      if (keyOf !== undefined) checkKey(event, key)
+      const timeMs = clock.nowMs()
+      const id = timeOrderedId(timeMs)
+      if (byReference && payload !== undefined)
+        return new EncodedMessage(stamp, topic, timeMs, id, { key, body: undefined, bytes: 0, value: payload })
+      const body = bodyOf(event, payload)
+      const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
+      checkSize(event, bytes)
+      return new EncodedMessage(stamp, topic, timeMs, id, { key, body, bytes, value: undefined })
     },
   }
 }
@@ -89,8 +113,17 @@ export function derivedId(...parts: readonly string[]): string {
 
 /** Encodes a payload with its event's codec, or `EVT_CODEC_ENCODE`. */
 export function encodePayload(event: AnyEvent, payload: unknown): Uint8Array {
+  const { codec } = event['~event']
+  return encodeWith(event, payload, (value) => codec.encode(value))
+}
+/** The same, with JSON left as text: bytes are made of it when somebody looks at them. */
+function bodyOf(event: AnyEvent, payload: unknown): Uint8Array | string {
+  const { codec } = event['~event']
+  return codec === jsonCodec ? encodeWith(event, payload, toJsonText) : encodePayload(event, payload)
+}
+function encodeWith<Body>(event: AnyEvent, payload: unknown, encode: (payload: unknown) => Body): Body {
   try {
-    return event['~event'].codec.encode(payload)
+    return encode(payload)
   } catch (cause) {
     const message = `The payload of "${event.name}" cannot be encoded: ${describeThrown(cause)}`
     throw evtError('EVT_CODEC_ENCODE', message, { event: event.name }, { cause })

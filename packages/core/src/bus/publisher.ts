@@ -1,16 +1,16 @@
-import type { Clock, Timer } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import { DeadlineList } from '../deadline-list.ts'
 import { type EvtErrorCode, evtError } from '../errors.ts'
+import type { LocalTransport } from '../memory/local.ts'
+import type { Publication } from '../publication.ts'
+import type { Published } from '../publish-options.ts'
 import type { Outgoing, PublishFailure, Transport } from '../transport.ts'
 
-interface Waiting {
-  readonly outgoing: Outgoing
-  readonly resolve: () => void
-  readonly reject: (error: Error) => void
-  readonly dueMs: number
-  done: boolean
-}
+interface Waiting extends Publication<Waiting> {}
 interface PublisherParts {
   readonly transport: Transport
+  /** Where the transport is one of this process and open. */
+  local(): LocalTransport | undefined
   /** The transport, open and with these topics declared. */
   ready(batch: readonly Outgoing[]): Promise<void>
   readonly clock: Clock
@@ -18,14 +18,15 @@ interface PublisherParts {
 }
 
 const maxBatch = 500
+const neverSettled = 'the bus closed before the message was settled'
 
 /** Batches concurrent publishes: one call under way, in order; whoever comes meanwhile goes with the next. */
 export class Publisher {
   readonly #parts: PublisherParts
+  readonly #pending: DeadlineList<Waiting>
+  readonly #confirm = (waiting: Waiting): void => this.#finish(waiting, undefined)
   #queue: Waiting[] = []
-  #pending = new Set<Waiting>()
   #flushing = false
-  #timer: Timer | undefined
   #idle: (() => void)[] = []
   readonly #unconfirmed = new Set<() => void>()
   /** The last failure, until a publish succeeds. */
@@ -33,14 +34,39 @@ export class Publisher {
 
   constructor(parts: PublisherParts) {
     this.#parts = parts
+    this.#pending = new DeadlineList(parts.clock, parts.timeoutMs, (waiting) => {
+      const error = new Error(`no answer within ${parts.timeoutMs} ms`)
+      this.#finish(waiting, { outcome: this.#queue.includes(waiting) ? 'unavailable' : 'unknown', error })
+    })
   }
   /** Resolves when accepted; rejects saying refused, unavailable or unknown. */
-  publish(outgoing: Outgoing): Promise<void> {
+  publish(outgoing: Outgoing, nowMs?: number): Promise<Published> {
+    const local = this.#flushing ? undefined : this.#parts.local()
+    const accepted = local?.accept(outgoing, local.clock === this.#parts.clock ? nowMs : undefined)
+    if (accepted === undefined) return this.#enqueue(outgoing)
+    this.failing = undefined
+    if (!local!.isSettled || accepted.isSettled) return Promise.resolve(publishedOver(outgoing))
     return new Promise((resolve, reject) => {
-      const dueMs = this.#parts.clock.monotonicMs() + this.#parts.timeoutMs
-      const waiting = { outgoing, resolve, reject, dueMs, done: false }
+      accepted.resolve = resolve
+      accepted.reject = reject
+      accepted.waiter = this.#confirm
+      this.#pending.add(accepted)
+    })
+  }
+  #enqueue(outgoing: Outgoing): Promise<Published> {
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = {
+        outgoing,
+        resolve,
+        reject,
+        isAccepted: false,
+        before: undefined,
+        after: undefined,
+        isListed: false,
+        dueMs: 0,
+        isDue: false,
+      }
       this.#pending.add(waiting)
-      if (this.#timer === undefined) this.#arm(this.#parts.timeoutMs)
       this.#queue.push(waiting)
       if (this.#flushing) return
       this.#flushing = true
@@ -68,7 +94,7 @@ export class Publisher {
   #confirmed(publishing: Promise<readonly PublishFailure[]>): Promise<readonly PublishFailure[]> {
     if (this.#parts.transport.supports.confirms !== 'settled') return publishing
     return new Promise((resolve, reject) => {
-      const giveUp = () => reject(new Error('the bus closed before the message was settled'))
+      const giveUp = () => reject(new Error(neverSettled))
       this.#unconfirmed.add(giveUp)
       publishing.then(resolve, reject).finally(() => this.#unconfirmed.delete(giveUp))
     })
@@ -76,6 +102,9 @@ export class Publisher {
   /** Stops waiting for confirmations that come only when handlers are done. */
   abandonUnconfirmed(): void {
     for (const giveUp of [...this.#unconfirmed]) giveUp()
+    const error = new Error(neverSettled)
+    for (const waiting of this.#pending.items())
+      if (waiting.isAccepted) this.#finish(waiting, { outcome: 'unknown', error })
   }
   /** Resolves when nothing is under way. */
   async drained(): Promise<void> {
@@ -83,14 +112,14 @@ export class Publisher {
   }
   /** Gives up on everything that is still under way. */
   abandon(): void {
-    for (const waiting of [...this.#pending]) this.#finish(waiting, { outcome: 'unknown', error: undefined })
-    this.#timer?.cancel()
+    for (const waiting of this.#pending.items()) this.#finish(waiting, { outcome: 'unknown', error: undefined })
+    this.#pending.stop()
   }
 
   async #flush(): Promise<void> {
     const settles = this.#parts.transport.supports.confirms === 'settled'
     while (this.#queue.length > 0) {
-      const due = this.#queue.splice(0, settles ? 1 : maxBatch).filter((waiting) => !waiting.done)
+      const due = this.#queue.splice(0, settles ? 1 : maxBatch).filter((waiting) => waiting.isListed)
       if (due.length === 0) continue
       const publishing = this.#publishBatch(due)
       // A transport that confirms late would make everybody behind wait for the first; it takes them in order all the same.
@@ -104,12 +133,10 @@ export class Publisher {
     for (let index = 0; index < due.length; index += 1) this.#finish(due[index]!, failed.get(index))
   }
   #finish(waiting: Waiting, failure: Pick<PublishFailure, 'outcome' | 'error'> | undefined): void {
-    if (waiting.done) return
-    waiting.done = true
-    this.#pending.delete(waiting)
-    if (failure === undefined) waiting.resolve()
+    if (!this.#pending.remove(waiting)) return
+    if (failure === undefined) waiting.resolve(publishedOver(waiting.outgoing))
     else waiting.reject(this.#error(waiting.outgoing, failure))
-    if (this.#pending.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    if (this.#pending.size === 0 && this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
   #error(outgoing: Outgoing, { outcome, error: cause }: Pick<PublishFailure, 'outcome' | 'error'>): Error {
     const { name } = this.#parts.transport
@@ -122,19 +149,11 @@ export class Publisher {
       { cause, retryable: outcome !== 'refused' },
     )
   }
-  #arm(delayMs: number): void {
-    this.#timer = this.#parts.clock.startTimer(() => {
-      this.#timer = undefined
-      const nowMs = this.#parts.clock.monotonicMs()
-      for (const waiting of this.#pending) {
-        if (waiting.dueMs > nowMs) return this.#arm(waiting.dueMs - nowMs)
-        const error = new Error(`no answer within ${this.#parts.timeoutMs} ms`)
-        this.#finish(waiting, { outcome: this.#queue.includes(waiting) ? 'unavailable' : 'unknown', error })
-      }
-    }, delayMs)
-  }
 }
 
+function publishedOver({ id }: Outgoing): Published {
+  return { id, via: 'transport' }
+}
 const codes = {
   refused: 'EVT_PUBLISH_REFUSED',
   unavailable: 'EVT_PUBLISH_UNAVAILABLE',

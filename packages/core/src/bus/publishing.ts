@@ -2,11 +2,13 @@ import { requireValue } from '../context-key.ts'
 import { validate } from '../decode.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
 import { evtError } from '../errors.ts'
+import type { AnyEvent } from '../event.ts'
 import { isMessage, type Message, messageOptionNames } from '../message.ts'
 import { compose, inOrder, type Middleware, type OutgoingDraft } from '../middleware.ts'
 import { checkKnown, checkMethods, invalidOption } from '../options.ts'
 import type { Outbox, StoredMessage } from '../outbox.ts'
 import type { Published, PublishOptions } from '../publish-options.ts'
+import { isUnchecked } from '../standard-schema.ts'
 import type { Outgoing, PublishFailure } from '../transport.ts'
 import type { EventList } from './context.ts'
 import type { Draft, Encoder } from './encoder.ts'
@@ -24,6 +26,11 @@ interface PublishingParts {
   /** The outbox's relay has something to do from now on. */
   onStored(): void
 }
+export interface Publishing {
+  readonly publishMessages: PublishMessages
+  /** One message of an event, published by nobody's handler. Never throws. */
+  publishOne(event: AnyEvent, payload: unknown, options: PublishOptions<unknown> | undefined): Promise<Published>
+}
 export type PublishMessages = (
   messages: readonly Message[],
   options: PublishOptions<unknown>,
@@ -37,7 +44,7 @@ type Destination =
   | { readonly kind: 'store' | 'publish' }
 
 /** Validates, runs publishing middleware, encodes once and hands over to the transport or the outbox. */
-export function createPublishing(parts: PublishingParts): PublishMessages {
+export function createPublishing(parts: PublishingParts): Publishing {
   const { encoder, router, events, outbox, service } = parts
   const around = inOrder(parts.middleware).flatMap((each) =>
     each.publish === undefined ? [] : [each.publish.bind(each)],
@@ -173,7 +180,7 @@ export function createPublishing(parts: PublishingParts): PublishMessages {
       .then(() => published)
   }
 
-  return async (messages, options, parent, idOf) => {
+  const publishMessages: PublishMessages = async (messages, options, parent, idOf) => {
     checkKnown('publish', options, knownOptions)
     if (options.signal !== undefined) checkMethods('signal', options.signal, ['throwIfAborted', 'addEventListener'])
     options.signal?.throwIfAborted()
@@ -186,6 +193,51 @@ export function createPublishing(parts: PublishingParts): PublishMessages {
     }
     const sending = around.length === 0 ? send(drafts, options) : sendAround(drafts, options)
     return options.signal === undefined ? sending : unlessAborted(sending, options.signal)
+  }
+  const ways = new Map<AnyEvent, LocalWay | undefined>()
+  const wayOf = (event: AnyEvent): LocalWay | undefined => {
+    events.add(event)
+    const ports = router.portsOf(event.name)
+    const [port] = ports
+    const isLocal = ports.length === 1 && port!.local !== undefined && event['~event'].discards === undefined
+    const way = isLocal && around.length === 0 ? localWay(event, port!, encoder) : undefined
+    ways.set(event, way)
+    return way
+  }
+  const isPlain = () =>
+    outbox === undefined || (parts.outsideTransaction === 'publish' && outbox.ambient() === undefined)
+  const publishOne: Publishing['publishOne'] = (event, payload, options) => {
+    try {
+      const way = options === undefined ? (ways.get(event) ?? (ways.has(event) ? undefined : wayOf(event))) : undefined
+      if (way !== undefined && isPlain()) {
+        const valid = way.isUnchecked ? payload : validate(event, event.schema, payload)
+        return valid instanceof Promise ? valid.then(way.publish) : way.publish(valid)
+      }
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return publishMessages([event.of(payload)], options ?? {}, undefined).then(([published]) => published!)
+  }
+  return { publishMessages, publishOne }
+}
+
+/** How messages of an event go to a transport of this process when nothing stands between: worked out once. */
+interface LocalWay {
+  readonly isUnchecked: boolean
+  publish(payload: unknown): Promise<Published>
+}
+
+function localWay(event: AnyEvent, port: TransportPort, encoder: Encoder): LocalWay {
+  const stamp = encoder.stampOf(event)
+  const topic = port.topicOf(event.name)
+  const { publisher } = port
+  const { byReference } = port.transport.supports
+  return {
+    isUnchecked: isUnchecked(event.schema),
+    publish(payload) {
+      const message = encoder.encodeLocal(stamp, topic, payload, byReference)
+      return publisher.publish(message, message.timeMs)
+    },
   }
 }
 

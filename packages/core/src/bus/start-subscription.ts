@@ -1,3 +1,4 @@
+import { fromJson } from '../codec.ts'
 import { toCircuit } from '../consumer/circuit.ts'
 import { bothGates, type Gate, openGate, rateLimitGate } from '../consumer/gate.ts'
 import { type Identity, identify, startOf } from '../consumer/identity.ts'
@@ -9,7 +10,7 @@ import { Slots } from '../consumer/slots.ts'
 import { emptyStats, type SubscriptionStats } from '../consumer/stats.ts'
 import { checkSupport } from '../consumer/support-check.ts'
 import type { DeadLetters } from '../dead-letters.ts'
-import { decodePayload } from '../decode.ts'
+import { decodePayload, validate } from '../decode.ts'
 import type { DeliveryScope, ReceivedDelivery } from '../delivery.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
@@ -187,7 +188,7 @@ async function startPump(parts: PumpParts): Promise<Pump> {
     stats,
     work: {
       consumer,
-      laneOf: (received) => (ordered === 'none' ? undefined : received.key),
+      laneOf: ordered === 'none' ? undefined : (received) => received.key,
       handle: pipeline.handle,
       handleBatch: pipeline.handleBatch,
       deadLetter: createDeadLetterer(bus, event, topic.name, consumer, support, options.onDeadLetter),
@@ -202,7 +203,14 @@ function deliveryScope(bus: BusContext, event: AnyEvent, consumer: string, setti
     consumer,
     attempts: settings.retry.attempts,
     logger: bus.logger,
-    decode(envelope, received) {
+    decode(delivery) {
+      const { encoded, received } = delivery
+      // What this process itself made of this very event needs no look at its headers.
+      if (encoded?.stamp.event === event) {
+        if (encoded.value !== undefined) return encoded.value
+        if (typeof encoded.body === 'string') return validate(event, event.schema, fromJson(encoded.body))
+      }
+      const { envelope } = delivery
       if (envelope.type !== event.name) {
         const text = `A message of type "${envelope.type.slice(0, 200)}" arrived where "${event.name}" is read`
         throw evtError('EVT_ENVELOPE_INVALID', text, { field: 'ce-type', reason: `expected ${event.name}` })

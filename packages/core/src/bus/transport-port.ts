@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { type LocalTransport, localTransport } from '../memory/local.ts'
 import { encodeTopic } from '../names.ts'
 import type { Consumer, ConsumerEvents, ConsumeSpec, Topic, Transport } from '../transport.ts'
 import { Publisher } from './publisher.ts'
@@ -18,6 +19,8 @@ export class TransportPort {
   readonly name: string
   readonly transport: Transport
   readonly publisher: Publisher
+  /** Where the transport is one of this process. */
+  readonly local: LocalTransport | undefined
   readonly #parts: PortParts
   #opening: Promise<void> | undefined
   #isOpen = false
@@ -29,10 +32,12 @@ export class TransportPort {
     this.#parts = parts
     this.name = parts.name
     this.transport = parts.transport
+    this.local = localTransport(parts.transport)
     this.publisher = new Publisher({
       transport: parts.transport,
       clock: parts.clock,
       timeoutMs: parts.publishTimeoutMs,
+      local: () => (this.#isOpen ? this.local : undefined),
       ready: (batch) => this.#ready(batch),
     })
     this.#trimmer = new Trimmer(parts.transport, parts.clock, (error) => parts.report(error, 'trim'))

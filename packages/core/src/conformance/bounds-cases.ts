@@ -6,6 +6,7 @@ import {
   outgoing,
   range,
   readSome,
+  send,
   Tick,
   type TransportFactory,
   withBus,
@@ -75,7 +76,10 @@ export function boundsCases(factory: TransportFactory): readonly ConformanceCase
       run: () =>
         withTransport(factory, async (transport) => {
           const consumer = await consumeAs(transport, 'a')
-          await transport.publish(range(20).map((n) => outgoing(`${n} ${'x'.repeat(1_000)}`)))
+          await send(
+            transport,
+            range(20).map((n) => outgoing(`${n} ${'x'.repeat(1_000)}`)),
+          )
           const signal = AbortSignal.timeout(5_000)
           const few = await consumer.read({ messages: 3, bytes: 1_000_000 }, signal)
           expectThat(few.length >= 1 && few.length <= 3 + transport.supports.readOverrun, 'a read keeps to its room')
@@ -94,7 +98,7 @@ export function boundsCases(factory: TransportFactory): readonly ConformanceCase
           const reading = consumer.read({ messages: 1, bytes: 1_000 }, stop.signal)
           stop.abort()
           expectThat((await reading).length === 0, 'an aborted read resolves empty')
-          await transport.publish([outgoing('one')])
+          await send(transport, [outgoing('one')])
           const [read] = await readSome(consumer, 1)
           expectThat(read !== undefined, 'a message after an aborted read is delivered')
           await consumer.settle([{ delivery: read, as: 'ack' }])

@@ -142,6 +142,12 @@ export function outgoing(text: string, key?: string): Outgoing {
   return { id, topic, key, headers, payload: Buffer.from(JSON.stringify(text)) }
 }
 
+/** Publishes; where that resolves with the last settlement only, it does not wait for it. */
+export async function send(transport: Transport, batch: readonly Outgoing[]): Promise<void> {
+  const publishing = transport.publish(batch)
+  if (transport.supports.confirms === 'accepted') await publishing
+}
+
 export function textOf(delivery: TransportDelivery): string {
   return JSON.parse(Buffer.from(delivery.payload).toString('utf8')) as string
 }

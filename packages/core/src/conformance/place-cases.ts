@@ -5,6 +5,7 @@ import {
   range,
   readSome,
   refused,
+  send,
   type TransportFactory,
   textOf,
   topic,
@@ -23,7 +24,7 @@ export function placeCases(factory: TransportFactory): readonly ConformanceCase[
             return expectThat(await refused(transport.readDeadLetters(topic, page)), 'a place that is none is refused')
           }
           const consumer = await consumeAs(transport, 'a')
-          await transport.publish([outgoing('one', 'key'), outgoing('two')])
+          await send(transport, [outgoing('one', 'key'), outgoing('two')])
           const read = await readSome(consumer, 2)
           const history = [{ attempt: 1, name: 'Error', message: 'no ü', code: 'E_NO', at: new Date(0).toISOString() }]
           await consumer.settle(
@@ -56,7 +57,10 @@ export function placeCases(factory: TransportFactory): readonly ConformanceCase[
       run: () =>
         withTransport(factory, async (transport) => {
           const consumer = await consumeAs(transport, 'a')
-          await transport.publish(range(10).map((n) => outgoing(String(n))))
+          await send(
+            transport,
+            range(10).map((n) => outgoing(String(n))),
+          )
           const held = await readSome(consumer, 4)
           const state = (await transport.inspect(topic)).find((each) => each.consumer === 'suite/a')
           const { lag } = transport.supports
@@ -81,7 +85,10 @@ export function placeCases(factory: TransportFactory): readonly ConformanceCase[
           if (transport.supports.durability === 'none') return
           const fast = await consumeAs(transport, 'fast')
           const slow = await consumeAs(transport, 'slow')
-          await transport.publish(range(20).map((n) => outgoing(String(n))))
+          await send(
+            transport,
+            range(20).map((n) => outgoing(String(n))),
+          )
           const first = await readSome(fast, 20)
           await fast.settle(first.map((delivery) => ({ delivery, as: 'ack' as const })))
           const part = await readSome(slow, 5)

@@ -10,6 +10,7 @@ import {
   range,
   readSome,
   refused,
+  send,
   Tick,
   type TransportFactory,
   textOf,
@@ -124,7 +125,7 @@ export function settleCases(factory: TransportFactory): readonly ConformanceCase
       run: () =>
         withTransport(factory, async (transport) => {
           const consumer = await consumeAs(transport, 'a')
-          await transport.publish([outgoing('one'), outgoing('two')])
+          await send(transport, [outgoing('one'), outgoing('two')])
           const [first, second] = await readSome(consumer, 2)
           expectThat(first !== undefined && second !== undefined, 'what was published can be read')
           await consumer.settle([
@@ -149,7 +150,7 @@ export function settleCases(factory: TransportFactory): readonly ConformanceCase
       run: () =>
         withTransport(factory, async (transport) => {
           const first = await consumeAs(transport, 'a', { leaseMs: 200 })
-          await transport.publish([outgoing('one')])
+          await send(transport, [outgoing('one')])
           const [held] = await readSome(first, 1)
           expectThat(held !== undefined && !held.suspect, 'a first hand-over is no suspect')
           await first.close()
@@ -173,7 +174,7 @@ export function settleCases(factory: TransportFactory): readonly ConformanceCase
         withTransport(factory, async (transport) => {
           if (transport.supports.fencing !== 'broker') return
           const slow = await consumeAs(transport, 'a', { leaseMs: 100 })
-          await transport.publish([outgoing('one')])
+          await send(transport, [outgoing('one')])
           const [late] = await readSome(slow, 1)
           const next = await consumeAs(transport, 'a', { leaseMs: 30_000 })
           const [owned] = await readSome(next, 1)
@@ -192,7 +193,7 @@ export function settleCases(factory: TransportFactory): readonly ConformanceCase
         withTransport(factory, async (transport) => {
           if (transport.supports.lease === 'none') return
           const consumer = await consumeAs(transport, 'a', { leaseMs: 200 })
-          await transport.publish([outgoing('one')])
+          await send(transport, [outgoing('one')])
           const [held] = await readSome(consumer, 1)
           const endMs = performance.now() + 500
           while (performance.now() < endMs) {

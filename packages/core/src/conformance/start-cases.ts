@@ -5,6 +5,7 @@ import {
   outgoing,
   readSome,
   refused,
+  send,
   Tick,
   type TransportFactory,
   textOf,
@@ -19,9 +20,9 @@ export function startCases(factory: TransportFactory): readonly ConformanceCase[
       name: 'a group that starts at the latest message gets what is published after it exists and nothing before',
       run: () =>
         withTransport(factory, async (transport) => {
-          await transport.publish([outgoing('before')])
+          await send(transport, [outgoing('before')])
           const consumer = await consumeAs(transport, 'a', { from: 'latest' })
-          await transport.publish([outgoing('after')])
+          await send(transport, [outgoing('after')])
           const read = await readSome(consumer, 1)
           expectThat(read.map(textOf).join() === 'after', 'a group at the latest begins with the next message')
           await consumer.settle(read.map((delivery) => ({ delivery, as: 'ack' as const })))
@@ -34,11 +35,11 @@ export function startCases(factory: TransportFactory): readonly ConformanceCase[
         withTransport(factory, async (transport) => {
           if (transport.supports.durability === 'none') return
           const first = await consumeAs(transport, 'a')
-          await transport.publish([outgoing('one'), outgoing('two')])
+          await send(transport, [outgoing('one'), outgoing('two')])
           const [one] = await readSome(first, 1)
           await first.settle([{ delivery: one!, as: 'ack' }])
           await first.close()
-          await transport.publish([outgoing('three')])
+          await send(transport, [outgoing('three')])
           const second = await consumeAs(transport, 'a', { from: 'latest' })
           const read = await readSome(second, 2)
           expectThat(
@@ -56,7 +57,7 @@ export function startCases(factory: TransportFactory): readonly ConformanceCase[
           const { starts } = transport.supports
           if (!starts.includes('earliest')) return
           const all = await consumeAs(transport, 'all')
-          await transport.publish([outgoing('one'), outgoing('two')])
+          await send(transport, [outgoing('one'), outgoing('two')])
           const [one, two] = await readSome(all, 2)
           await all.settle([one!, two!].map((delivery) => ({ delivery, as: 'ack' as const })))
           // Brokers that look up times do so by the millisecond.
@@ -64,7 +65,7 @@ export function startCases(factory: TransportFactory): readonly ConformanceCase[
           await eventually(() => Date.now() > before + 1, 'time passes')
           const since = new Date()
           await eventually(() => Date.now() > since.getTime() + 1, 'time passes')
-          await transport.publish([outgoing('three')])
+          await send(transport, [outgoing('three')])
           const begins = async (from: StartAt, group: string) => {
             const consumer = await consumeAs(transport, group, { from })
             const [first] = await readSome(consumer, 1)
@@ -104,12 +105,12 @@ export function startCases(factory: TransportFactory): readonly ConformanceCase[
           if (transport.supports.durability === 'none') return
           const durable = { consumer: 'suite/durable@1', as: { reader: 'durable' }, from: 'latest' } as const
           const first = await consumeAs(transport, 'durable', durable)
-          await transport.publish([outgoing('one')])
+          await send(transport, [outgoing('one')])
           const [one] = await readSome(first, 1)
           expectThat(one !== undefined && textOf(one) === 'one', 'a reader gets what is published after it began')
           await first.settle([{ delivery: one, as: 'ack' }])
           await first.close()
-          await transport.publish([outgoing('two')])
+          await send(transport, [outgoing('two')])
           const again = await consumeAs(transport, 'durable', durable)
           const [two] = await readSome(again, 1)
           expectThat(two !== undefined && textOf(two) === 'two', 'a durable reader misses nothing while it is away')

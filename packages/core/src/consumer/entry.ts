@@ -1,11 +1,12 @@
 import type { Timer } from '../clock.ts'
+import type { Watched } from '../deadline-list.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
 import { describeThrown } from '../errors.ts'
 import type { ErrorRecord, TransportDelivery } from '../transport.ts'
 
 /** One fetched message from its read to its settlement. */
-export class Entry {
-  readonly received: TransportDelivery
+export class Entry implements Watched<Entry> {
+  received: TransportDelivery
   readonly bytes: number
   /** The key whose lane this entry holds or waits in. */
   readonly lane: string | undefined
@@ -18,11 +19,17 @@ export class Entry {
   dueMs = 0
   timedOut = false
   lost = false
+  /** It runs without a lease, straight from a transport of this process. */
+  isDirect = false
+  before: Entry | undefined
+  after: Entry | undefined
+  isListed = false
+  isDue = false
 
-  constructor(received: TransportDelivery, lane: string | undefined) {
+  constructor(received: TransportDelivery, bytes: number, lane: string | undefined) {
     this.received = received
     this.attempt = received.attempt
-    this.bytes = received.payload.byteLength
+    this.bytes = bytes
     this.lane = lane
   }
 }

@@ -26,7 +26,8 @@ export interface PipelineParts {
     | { readonly kind: 'batch'; readonly handler: BatchHandler }
 }
 export interface Pipeline {
-  handle(entry: Entry): Promise<Outcome>
+  /** Calls `end` once, at once where nothing has to be waited for. */
+  handle(entry: Entry, end: (entry: Entry, outcome: Outcome) => void): void
   handleBatch(entries: readonly Entry[]): Promise<readonly Outcome[]>
 }
 type Terminal = (delivery: ReceivedDelivery) => Promise<Outcome>
@@ -90,12 +91,40 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   const fail = (thrown: unknown, attempt: number): Outcome =>
     isEvtError(thrown, ...invalid) ? { status: 'reject', error: thrown } : decide(thrown, attempt)
 
-  const each = async (delivery: ReceivedDelivery): Promise<Outcome> => {
-    const returned = (work.handler as Handler)(delivery.payload, delivery)
+  /** Runs one delivery. With the handler's own promise it makes none but those that something has to be waited for. */
+  const begin = <Told>(delivery: ReceivedDelivery, told: Told, end: (told: Told, outcome: Outcome) => void): void => {
+    let ready: ReturnType<typeof prepare>
+    try {
+      ready = prepare(delivery)
+    } catch (thrown) {
+      return end(told, fail(thrown, delivery.attempt))
+    }
+    if (ready === undefined) return call(delivery, told, end)
+    if (!(ready instanceof Promise)) return end(told, ready)
+    ready.then(
+      (early) => (early === undefined ? call(delivery, told, end) : end(told, early)),
+      (thrown) => end(told, fail(thrown, delivery.attempt)),
+    )
+  }
+  const call = <Told>(delivery: ReceivedDelivery, told: Told, end: (told: Told, outcome: Outcome) => void): void => {
+    const failed = (thrown: unknown) => end(told, failure(settings, delivery, thrown))
+    const done = () => {
+      const late = timeoutOf(delivery)
+      end(told, late === undefined ? acknowledged : decide(late, delivery.attempt))
+    }
+    const returned = (result: unknown): void => {
+      if (result === undefined) return done()
+      publishResult(parts, delivery, result).then(done, failed)
+    }
+    let result: unknown
+    try {
+      result = (work.handler as Handler)(delivery.payload, delivery)
+    } catch (thrown) {
+      return failed(thrown)
+    }
+    if (result === undefined) return done()
     // Query builders are thenable without being promises.
-    const result: unknown = returned === undefined ? undefined : await returned
-    if (result !== undefined) await publishResult(parts, delivery, result)
-    return acknowledged
+    Promise.resolve(result).then(returned, failed)
   }
   const run = async (entry: Entry, composed: Terminal): Promise<Outcome> => {
     try {
@@ -107,9 +136,23 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       return fail(thrown, entry.attempt)
     }
   }
-  const single = compose(around as never, guarded(each)) as Terminal
+  const single = compose(
+    around as never,
+    (delivery: ReceivedDelivery) => new Promise<Outcome>((resolve) => begin(delivery, resolve, tell)),
+  )
   return {
-    handle: (entry) => run(entry, single),
+    handle(entry, end) {
+      if (around.length > 0) {
+        void run(entry, single).then((outcome) => end(entry, outcome))
+        return
+      }
+      try {
+        entry.delivery = new ReceivedDelivery(scope, entry.received, entry.attempt)
+      } catch (thrown) {
+        return end(entry, fail(thrown, entry.attempt))
+      }
+      begin(entry.delivery, entry, end)
+    },
     handleBatch(entries) {
       const meeting = new BatchMeeting(entries.length, parts)
       const composed = compose(
@@ -184,6 +227,9 @@ class BatchMeeting {
   }
 }
 
+function tell(resolve: (outcome: Outcome) => void, outcome: Outcome): void {
+  resolve(outcome)
+}
 function keyBlocked(consumer: string, { key = '' }: ReceivedDelivery): Outcome {
   const message = `An earlier message of the key "${key}" is dead-lettered, and this one may not pass it`
   return { status: 'reject', error: evtError('EVT_KEY_BLOCKED', message, { consumer, key }) }

@@ -1,9 +1,13 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Clock, Timer } from '../clock.ts'
+import { DeadlineList } from '../deadline-list.ts'
 import { evtError } from '../errors.ts'
+import { type LocalConsumer, type LocalReceiver, localConsumer } from '../memory/local.ts'
+import type { MemoryItem } from '../memory/memory-item.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Consumer, Room, Settlement, TransportDelivery, TransportSupport } from '../transport.ts'
 import { Entry, errorRecord } from './entry.ts'
-import type { Gate } from './gate.ts'
+import { type Gate, openGate } from './gate.ts'
 import { Lanes } from './lanes.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { ReadWatch } from './read-watch.ts'
@@ -11,13 +15,14 @@ import type { ConsumerSettings } from './settings.ts'
 import { Settler } from './settler.ts'
 import type { Slots } from './slots.ts'
 import type { SubscriptionStats } from './stats.ts'
-import { TimeoutWatch } from './timeout-watch.ts'
 
-/** What a pump asks of the subscription it works for. Neither `handle` nor `handleBatch` ever rejects. */
+/** What a pump asks of the subscription it works for. `handle` never throws, `handleBatch` never rejects. */
 export interface PumpWork {
   readonly consumer: string
-  laneOf(received: TransportDelivery): string | undefined
-  handle(entry: Entry): Promise<Outcome>
+  /** Undefined where there is no order to keep. */
+  readonly laneOf: ((received: TransportDelivery) => string | undefined) | undefined
+  /** Calls `end` once, also before it returns. */
+  handle(entry: Entry, end: (entry: Entry, outcome: Outcome) => void): void
   handleBatch(entries: readonly Entry[]): Promise<readonly Outcome[]>
   /** Keeps a rejected message, or says that the transport must. A rejection means try later. */
   deadLetter(entry: Entry, error: unknown): Promise<'kept' | 'transport' | 'dropped'>
@@ -38,18 +43,25 @@ const deadLetterRetryMs = 1_000
 const abortGraceMs = 1_000
 
 /** Moves messages from one transport consumer through the handler and back to their settlement. */
-export class Pump {
+export class Pump implements LocalReceiver {
   readonly settler: Settler
   readonly #parts: PumpParts
   readonly #lanes = new Lanes()
   readonly #tracked = new Map<TransportDelivery, Entry>()
-  readonly #running = new Set<Entry>()
+  readonly #running: DeadlineList<Entry>
   readonly #leases: LeaseKeeper
-  readonly #timeouts: TimeoutWatch
+  /** The asynchronous context of whoever subscribed. */
+  readonly #scope = new AsyncResource('evt.Pump')
+  /** Where messages come straight from a transport of this process. */
+  readonly #local: LocalConsumer | undefined
+  readonly #end = (entry: Entry, outcome: Outcome): void => this.#ended(entry, outcome)
   readonly #reads: ReadWatch
   #waiting = 0
   #waitingBytes = 0
   #held = 0
+  /** Of those running. */
+  #direct = 0
+  #starting = false
   #suspectRunning = false
   #suspects: Entry[] = []
   #lingerTimer: Timer | undefined
@@ -60,6 +72,8 @@ export class Pump {
   #loop: Promise<void> | undefined
   #wakeLoop: (() => void) | undefined
   #idle: (() => void)[] = []
+  /** Handlers past their timeout that have not ended. */
+  overdue = 0
   /** The last failure to read, until one succeeds. */
   readFailing: unknown
 
@@ -67,7 +81,9 @@ export class Pump {
     this.#parts = parts
     const { clock, consumer, settings, support, work } = parts
     this.settler = new Settler(consumer, clock, (error) => work.report(error, 'settle'))
-    this.#timeouts = new TimeoutWatch(clock, settings.timeoutMs, this.#running, (entry) => this.#timeOut(entry))
+    this.#running = new DeadlineList(clock, settings.timeoutMs, (entry) => this.#timeOut(entry))
+    const isPlain = settings.batch === undefined && parts.gate === openGate && work.laneOf === undefined
+    this.#local = isPlain ? localConsumer(consumer) : undefined
     this.#reads = new ReadWatch(clock, (waitMs) => {
       const message = `A read of ${work.consumer} does not return, ${Math.round(waitMs)} ms after it began`
       this.readFailing = evtError('EVT_READ_STUCK', message, { consumer: work.consumer, waitMs })
@@ -84,7 +100,12 @@ export class Pump {
   }
   start(): void {
     this.#parts.slots.onFree(() => this.#startReady())
-    this.#loop = this.#readLoop()
+    if (this.#local === undefined) this.#loop = this.#readLoop()
+    else this.#local.attach(this)
+  }
+  receive(): void {
+    // A publisher calls this: its ambient transaction and its like are none of the handler's.
+    if (!this.#paused && !this.#starting) this.#scope.runInAsyncScope(this.#startReady, this)
   }
   pause(): void {
     this.#paused = true
@@ -92,10 +113,6 @@ export class Pump {
   resume(): void {
     this.#paused = false
     this.#startReady()
-  }
-  /** Handlers past their timeout that have not ended. */
-  get overdue(): number {
-    return this.#timeouts.overdue
   }
   get inFlight(): number {
     return this.#running.size
@@ -147,7 +164,7 @@ export class Pump {
     const permits = gate.permits()
     const messages = Math.min(settings.prefetch - unstarted, permits - this.#waiting)
     const bytes = settings.prefetchBytes - this.#waitingBytes
-    const unsettled = this.#tracked.size - unstarted - this.#running.size
+    const unsettled = this.#tracked.size - unstarted - (this.#running.size - this.#direct)
     if (permits < 1) this.#awaitGate()
     if (messages < 1 || bytes < 1 || unsettled > settings.prefetch + settings.concurrency) return undefined
     if (unstarted > 0 && messages * 4 < settings.prefetch && permits === Number.POSITIVE_INFINITY) return undefined
@@ -155,7 +172,7 @@ export class Pump {
   }
   #admit(received: TransportDelivery): void {
     const { stats, settings, work } = this.#parts
-    const entry = new Entry(received, work.laneOf(received))
+    const entry = new Entry(received, received.payload.byteLength, work.laneOf?.(received))
     stats.received += 1
     this.#tracked.set(received, entry)
     this.#leases.wake()
@@ -176,31 +193,62 @@ export class Pump {
   }
 
   #startReady(): void {
-    const { settings, gate, slots } = this.#parts
-    const { ready } = this.#lanes
-    if (settings.batch !== undefined) this.#startBatches()
-    else {
-      while (slots.free && ready.size > 0 && !this.#paused && !this.#stopping) {
-        if (gate.permits() < 1) {
-          this.#awaitGate()
-          break
-        }
-        const entry = ready.shift()!
-        if (entry.state !== 'waiting' || this.#isPoison(entry)) continue
-        if (entry.received.suspect) {
-          if (this.#suspectRunning) {
-            this.#suspects.push(entry)
-            continue
-          }
-          this.#suspectRunning = true
-        }
-        this.#begin(entry)
-        slots.take()
-        gate.started()
-        void this.#runOne(entry)
+    // A handler that ends or publishes at once comes back here: the loop it came from goes on.
+    if (this.#starting) return
+    this.#starting = true
+    try {
+      if (this.#parts.settings.batch !== undefined) this.#startBatches()
+      else {
+        this.#startSingles()
+        if (this.#local !== undefined) this.#startDirect(this.#local)
       }
+    } finally {
+      this.#starting = false
     }
     this.#wakeLoop?.()
+  }
+  #startSingles(): void {
+    const { gate, slots } = this.#parts
+    const { ready } = this.#lanes
+    while (slots.free && ready.size > 0 && !this.#paused && !this.#stopping) {
+      if (gate.permits() < 1) return this.#awaitGate()
+      const entry = ready.shift()!
+      if (entry.state !== 'waiting' || this.#isPoison(entry)) continue
+      if (entry.received.suspect) {
+        if (this.#suspectRunning) {
+          this.#suspects.push(entry)
+          continue
+        }
+        this.#suspectRunning = true
+      }
+      this.#begin(entry)
+      slots.take()
+      gate.started()
+      if (entry.received.suspect) void this.#recordStart(entry).then(() => this.#parts.work.handle(entry, this.#end))
+      else this.#parts.work.handle(entry, this.#end)
+    }
+  }
+  /** Runs messages as they are in this process, as long as what failed before them leaves room. */
+  #startDirect(local: LocalConsumer): void {
+    const { slots, stats, work } = this.#parts
+    while (slots.free && !this.#paused && !this.#stopping) {
+      if (this.#tracked.size > 0 && (this.#lanes.ready.size > 0 || this.#room() === undefined)) return
+      const item = local.next()
+      if (item === undefined) return
+      if (item.suspect) {
+        this.#admit(local.lease(item))
+        this.#startSingles()
+        continue
+      }
+      stats.received += 1
+      const entry = new Entry(item, item.message.bytes, undefined)
+      entry.isDirect = true
+      entry.state = 'running'
+      this.#direct += 1
+      this.#running.add(entry)
+      slots.take()
+      work.handle(entry, this.#end)
+    }
   }
   #startBatches(): void {
     const { settings, gate, clock, slots } = this.#parts
@@ -250,16 +298,32 @@ export class Pump {
     this.#unwait(entry)
     entry.state = 'running'
     this.#running.add(entry)
-    this.#timeouts.watch(entry)
   }
-  async #runOne(entry: Entry): Promise<void> {
-    const { work } = this.#parts
-    if (entry.received.suspect) await this.#recordStart(entry)
-    const outcome = await work.handle(entry)
-    if (entry.received.suspect) this.#nextSuspect()
+  #ended(entry: Entry, outcome: Outcome): void {
+    if (entry.received.suspect && !entry.isDirect) this.#nextSuspect()
     this.#parts.slots.give()
-    this.#finish(entry, outcome)
+    if (entry.isDirect && outcome.status === 'ack' && !entry.timedOut) this.#acknowledge(entry)
+    else {
+      if (entry.isDirect) this.#lease(entry)
+      this.#finish(entry, outcome)
+    }
     this.#startReady()
+  }
+  #acknowledge(entry: Entry): void {
+    this.#direct -= 1
+    this.#running.remove(entry)
+    entry.state = 'gone'
+    this.#parts.stats.acknowledged += 1
+    this.#local!.acknowledge(entry.received as MemoryItem)
+    if (this.#idle.length > 0) this.#tellIdle()
+  }
+  /** A message that ran straight from the transport goes on like one that was read. */
+  #lease(entry: Entry): void {
+    this.#direct -= 1
+    entry.isDirect = false
+    entry.received = this.#local!.lease(entry.received as MemoryItem)
+    this.#tracked.set(entry.received, entry)
+    this.#leases.wake()
   }
   async #runBatch(entries: readonly Entry[]): Promise<void> {
     const { suspect } = entries[0]!.received
@@ -297,8 +361,8 @@ export class Pump {
 
   #finish(entry: Entry, decided: Outcome): void {
     const { gate, stats } = this.#parts
-    if (!this.#running.delete(entry)) return
-    this.#timeouts.ended(entry)
+    if (!this.#running.remove(entry)) return
+    if (entry.timedOut) this.overdue -= 1
     if (entry.lost) {
       gate.finished('neither')
       return this.#forget(entry)
@@ -404,12 +468,16 @@ export class Pump {
     entry.state = 'gone'
     this.#tracked.delete(entry.received)
     this.#lanes.advance(entry)
-    if (this.#tracked.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    this.#tellIdle()
     this.#wakeLoop?.()
+  }
+  #tellIdle(): void {
+    if (this.#tracked.size + this.#direct === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
   #timeOut(entry: Entry): void {
     const { stats, work, settings } = this.#parts
     stats.timedOut += 1
+    this.overdue += 1
     entry.timedOut = true
     const error = evtError('EVT_HANDLER_TIMEOUT', `Timed out after ${settings.timeoutMs} ms`, {
       consumer: work.consumer,
@@ -480,7 +548,7 @@ export class Pump {
   /** Settles or gives back everything of these partitions, within the deadline. */
   async drain(partitions: readonly number[], deadlineMs: number): Promise<void> {
     this.#releaseUnstarted(partitions)
-    const running = () => [...this.#running].some((entry) => partitions.includes(entry.received.partition))
+    const running = () => this.#running.items().some((entry) => partitions.includes(entry.received.partition))
     await this.#within(deadlineMs, async () => {
       while (running()) await new Promise<void>((resolve) => this.#parts.clock.startTimer(resolve, 5))
       await this.settler.drained()
@@ -490,6 +558,7 @@ export class Pump {
   async close(deadlineMs: number): Promise<void> {
     const { consumer, work } = this.#parts
     this.#stopping = true
+    this.#local?.detach(this)
     this.#reads.close()
     this.#wakeLoop?.()
     this.#lingerTimer?.cancel()
@@ -499,20 +568,21 @@ export class Pump {
     const empty = () => this.#whenEmpty()
     if (!(await this.#within(deadlineMs, empty))) {
       const reason = evtError('EVT_SHUTDOWN', 'The subscription is closing', { consumer: work.consumer })
-      for (const entry of this.#running) entry.delivery?.abort(reason)
+      for (const entry of this.#running.items()) entry.delivery?.abort(reason)
       await this.#within(abortGraceMs, empty)
     }
     this.settler.abandon()
-    for (const entry of [...this.#running]) {
+    for (const entry of this.#running.items()) {
+      if (entry.isDirect) this.#lease(entry)
       entry.lost = true
       entry.delivery?.abort(evtError('EVT_SHUTDOWN', 'The subscription has closed', { consumer: work.consumer }))
     }
     this.#leases.stop()
-    this.#timeouts.stop()
+    this.#running.stop()
     await consumer.close()
   }
   async #whenEmpty(): Promise<void> {
-    while (this.#tracked.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    while (this.#tracked.size + this.#direct > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
   async #within(limitMs: number, work: () => Promise<void>): Promise<boolean> {
     let timer: Timer | undefined

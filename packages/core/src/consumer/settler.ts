@@ -68,7 +68,9 @@ export class Settler {
   async #settleLetters(): Promise<void> {
     const leftMs = this.#lettersDueMs - this.#clock.monotonicMs()
     if (leftMs <= 0) {
-      this.#lettersFailing = await this.#settle(this.#letters, this.#lettersFailing)
+      // Where there is not room for all there may be room for one.
+      const limit = this.#lettersFailing === undefined ? undefined : 1
+      this.#lettersFailing = await this.#settle(this.#letters, this.#lettersFailing, limit)
       if (this.#lettersFailing === undefined) this.#lettersWaitMs = firstWaitMs
       else {
         this.#lettersDueMs = this.#clock.monotonicMs() + this.#lettersWaitMs
@@ -76,9 +78,9 @@ export class Settler {
       }
     } else if (this.#queue.size === 0) await this.#pause(leftMs, true)
   }
-  /** One call for all that wait; answers its failure, after which they wait in front. */
-  async #settle(batch: Batch, failing: unknown): Promise<unknown> {
-    const { settlements, done } = batch.take()
+  /** One call for all that wait, or the first of them; answers its failure, after which they wait in front. */
+  async #settle(batch: Batch, failing: unknown, limit?: number): Promise<unknown> {
+    const { settlements, done } = batch.take(limit)
     try {
       const refusals = await this.#consumer.settle(settlements)
       const refused = refusals.length === 0 ? undefined : new Set(refusals.map((refusal) => refusal.delivery))
@@ -118,10 +120,10 @@ class Batch {
     this.#settlements.push(settlement)
     this.#done.push(done)
   }
-  take(): { readonly settlements: readonly Settlement[]; readonly done: readonly Done[] } {
+  take(limit: number = this.size): { readonly settlements: readonly Settlement[]; readonly done: readonly Done[] } {
     const taken = { settlements: this.#settlements, done: this.#done }
-    this.#settlements = []
-    this.#done = []
+    this.#settlements = taken.settlements.splice(limit)
+    this.#done = taken.done.splice(limit)
     return taken
   }
   putBack(settlements: readonly Settlement[], done: readonly Done[]): void {

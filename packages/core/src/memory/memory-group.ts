@@ -1,23 +1,9 @@
 import type { Clock, Timer } from '../clock.ts'
 import { Queue } from '../consumer/queue.ts'
 import type { ConsumerState, Refusal, Room, Settlement, TransportDelivery } from '../transport.ts'
+import type { LocalReceiver } from './local.ts'
+import { type Lease, leasedDelivery, MemoryItem } from './memory-item.ts'
 import type { MemoryMessage } from './memory-message.ts'
-
-/** A message as one group sees it. */
-export interface Item {
-  readonly message: MemoryMessage
-  attempt: number
-  deliveries: number
-  suspect: boolean
-  /** The consumer that holds it. Each hand-over has its own lease, so a late settlement is told apart. */
-  lease: Lease | undefined
-  started: boolean
-}
-export interface Lease {
-  readonly item: Item
-  readonly holder: object
-  expiresMs: number
-}
 
 export interface MemoryGroupOptions {
   readonly name: string
@@ -39,12 +25,18 @@ export class MemoryGroup {
   bytes = 0
   deadLettered = 0
   readonly #options: MemoryGroupOptions
-  #available = new Queue<Item>()
+  #available = new Queue<MemoryItem>()
   readonly #leases = new Set<Lease>()
-  readonly #delayed = new Map<Item, Timer>()
+  readonly #delayed = new Map<MemoryItem, Timer>()
   /** Who holds messages of a key, how many, and what waits because of that. */
-  readonly #keys = new Map<string, { holder: object; held: number; behind: Item[] }>()
+  readonly #keys = new Map<string, { holder: object; held: number; behind: MemoryItem[] }>()
   readonly #readers: (() => void)[] = []
+  #receivers: readonly LocalReceiver[] = []
+  /** Which receiver is asked first. */
+  #turn = 0
+  /** Messages that handlers of this process run without a lease. */
+  #running = 0
+  #announcing = false
   #expiry: Timer | undefined
 
   constructor(options: MemoryGroupOptions) {
@@ -56,8 +48,60 @@ export class MemoryGroup {
     this.size += 1
     this.bytes += message.bytes
     if (this.durable) message.await()
-    this.#available.push({ message, attempt: 1, deliveries: 0, suspect: false, lease: undefined, started: false })
-    this.#wakeReader()
+    this.#available.push(new MemoryItem(message))
+  }
+  /** Something may be there for somebody. Receivers run handlers at once, up to their first await. */
+  announce(): void {
+    const receivers = this.#receivers
+    for (let index = 0; index < receivers.length && this.#available.size > 0; index += 1) {
+      receivers[(this.#turn + index) % receivers.length]!.receive()
+    }
+    if (receivers.length > 1) this.#turn = (this.#turn + 1) % receivers.length
+    if (this.#available.size > 0) this.#readers.shift()?.()
+  }
+  attach(receiver: LocalReceiver): void {
+    this.#receivers = [...this.#receivers, receiver]
+    this.#announceSoon()
+  }
+  detach(receiver: LocalReceiver): void {
+    this.#receivers = this.#receivers.filter((each) => each !== receiver)
+    this.#announceSoon()
+  }
+  /** The next message that waits; it runs from now on, held by this process. */
+  next(): MemoryItem | undefined {
+    const item = this.#available.shift()
+    if (item === undefined) return undefined
+    item.deliveries += 1
+    this.#running += 1
+    return item
+  }
+  acknowledge(item: MemoryItem): void {
+    this.#running -= 1
+    this.#remove(item)
+  }
+  /** What runs becomes leased, as if it had been read. */
+  lease(running: MemoryItem, holder: object, leaseMs: number): TransportDelivery {
+    this.#running -= 1
+    const item = running.again()
+    item.suspect = running.suspect
+    const lease = this.#hand(item, holder, this.#options.clock.monotonicMs() + leaseMs)
+    this.#armExpiry()
+    return leasedDelivery(item, lease, leaseMs)
+  }
+  #hand(item: MemoryItem, holder: object, expiresMs: number): Lease {
+    const lease = { item, holder, expiresMs }
+    item.lease = lease
+    this.#leases.add(lease)
+    return lease
+  }
+  /** For what happens inside a settlement or a timer, where no handler may begin. */
+  #announceSoon(): void {
+    if (this.#announcing) return
+    this.#announcing = true
+    queueMicrotask(() => {
+      this.#announcing = false
+      this.announce()
+    })
   }
   /** Removes the oldest message nobody holds; answers whether there was one. */
   dropOldest(): boolean {
@@ -81,16 +125,14 @@ export class MemoryGroup {
       bytes += item.message.bytes
       item.deliveries += 1
       item.started = false
-      const lease = { item, holder, expiresMs: nowMs + leaseMs }
-      item.lease = lease
-      this.#leases.add(lease)
-      taken.push(toDelivery(item, lease, leaseMs))
+      const lease = this.#hand(item, holder, nowMs + leaseMs)
+      taken.push(leasedDelivery(item, lease, leaseMs))
     }
     if (taken.length > 0) this.#armExpiry()
     if (this.#available.size > 0) this.#wakeReader()
     return taken
   }
-  #hold(key: string, holder: object, item: Item): boolean {
+  #hold(key: string, holder: object, item: MemoryItem): boolean {
     const owner = this.#keys.get(key)
     if (owner === undefined) this.#keys.set(key, { holder, held: 1, behind: [] })
     else if (owner.holder === holder && owner.behind.length === 0) owner.held += 1
@@ -100,7 +142,7 @@ export class MemoryGroup {
     }
     return true
   }
-  #letGo(item: Item): void {
+  #letGo(item: MemoryItem): void {
     const { key } = item.message.outgoing
     const owner = key === undefined ? undefined : this.#keys.get(key)
     if (owner === undefined) return
@@ -123,6 +165,7 @@ export class MemoryGroup {
     })
   }
   #wakeReader(): void {
+    if (this.#receivers.length > 0) this.#announceSoon()
     this.#readers.shift()?.()
   }
 
@@ -135,7 +178,7 @@ export class MemoryGroup {
       return false
     })
     this.#options.keepDeadLetters(valid.filter((settlement) => settlement.as === 'deadLetter'))
-    const back: Item[] = []
+    const back: MemoryItem[] = []
     for (const settlement of valid) {
       const lease = settlement.delivery.receipt as Lease
       const { item } = lease
@@ -184,18 +227,18 @@ export class MemoryGroup {
     this.#comeBack(leases.map((lease) => lease.item))
   }
   /** In front of the rest, and in front of what waited for their keys. */
-  #comeBack(items: Item[]): void {
+  #comeBack(items: MemoryItem[]): void {
     this.#giveBack(items)
     for (const item of items) this.#letGo(item)
   }
-  #giveBack(items: Item[]): void {
+  #giveBack(items: MemoryItem[]): void {
     const all = [...items, ...this.#available.drain()]
     // Sequence order keeps every key's order; what was added last is last anyway.
     all.sort((left, right) => left.message.sequence - right.message.sequence)
     this.#available.unshift(all)
     for (let index = 0; index < items.length; index += 1) this.#wakeReader()
   }
-  #delay(item: Item, afterMs: number): void {
+  #delay(item: MemoryItem, afterMs: number): void {
     const timer = this.#options.clock.startTimer(() => {
       this.#delayed.delete(item)
       this.#available.push(item)
@@ -203,7 +246,7 @@ export class MemoryGroup {
     }, afterMs)
     this.#delayed.set(item, timer)
   }
-  #remove(item: Item): void {
+  #remove(item: MemoryItem): void {
     this.size -= 1
     this.bytes -= item.message.bytes
     if (this.durable) item.message.settle()
@@ -231,7 +274,7 @@ export class MemoryGroup {
     return {
       consumer: this.name,
       lag: this.#available.size + behind,
-      running: this.#leases.size,
+      running: this.#leases.size + this.#running,
       delayed: this.#delayed.size,
       deadLettered: this.deadLettered,
       oldestMs: oldest === undefined ? null : Math.max(0, nowMs - oldest.message.publishedMs),
@@ -241,22 +284,5 @@ export class MemoryGroup {
     this.#expiry?.cancel()
     for (const timer of this.#delayed.values()) timer.cancel()
     for (const wake of [...this.#readers]) wake()
-  }
-}
-
-function toDelivery(item: Item, lease: Lease, leaseMs: number): TransportDelivery {
-  const { outgoing } = item.message
-  return {
-    headers: outgoing.headers,
-    payload: outgoing.payload,
-    value: outgoing.value,
-    key: outgoing.key,
-    partition: 0,
-    position: String(item.message.sequence),
-    attempt: item.attempt,
-    deliveries: item.deliveries,
-    suspect: item.suspect,
-    leaseMs,
-    receipt: lease,
   }
 }

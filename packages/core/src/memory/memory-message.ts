@@ -1,19 +1,33 @@
+import { payloadBytes } from '../encoded-message.ts'
+import type { Publication } from '../publication.ts'
 import type { Outgoing } from '../transport.ts'
 
 /** A published message with what is left to be done about it. */
-export class MemoryMessage {
+export class MemoryMessage implements Publication<MemoryMessage> {
   readonly outgoing: Outgoing
   readonly sequence: number
   readonly publishedMs: number
   readonly bytes: number
+  /** Told once every durable group has settled it. */
+  waiter: ((message: MemoryMessage) => void) | undefined
+  resolve: Publication<MemoryMessage>['resolve'] = nobody
+  reject: Publication<MemoryMessage>['reject'] = nobody
+  readonly isAccepted = true
+  before: MemoryMessage | undefined = undefined
+  after: MemoryMessage | undefined = undefined
+  isListed = false
+  dueMs = 0
+  isDue = false
   #unsettled = 0
-  #settled: (() => void) | undefined
 
   constructor(outgoing: Outgoing, sequence: number, publishedMs: number) {
     this.outgoing = outgoing
     this.sequence = sequence
     this.publishedMs = publishedMs
-    this.bytes = outgoing.payload.byteLength
+    this.bytes = payloadBytes(outgoing)
+  }
+  get isSettled(): boolean {
+    return this.#unsettled === 0
   }
   /** One more durable group must settle it. */
   await(): void {
@@ -21,13 +35,16 @@ export class MemoryMessage {
   }
   settle(): void {
     this.#unsettled -= 1
-    if (this.#unsettled === 0) this.#settled?.()
+    if (this.#unsettled > 0 || this.waiter === undefined) return
+    this.waiter(this)
   }
   /** Resolves when every durable group has settled it. */
   whenSettled(): Promise<void> | undefined {
-    if (this.#unsettled === 0) return undefined
+    if (this.isSettled) return undefined
     return new Promise((resolve) => {
-      this.#settled = resolve
+      this.waiter = () => resolve()
     })
   }
 }
+
+function nobody(): void {}

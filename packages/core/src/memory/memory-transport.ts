@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../clock.ts'
+import { payloadBytes } from '../encoded-message.ts'
 import { evtError } from '../errors.ts'
 import { checkKnown, invalidOption, wholeNumber } from '../options.ts'
 import type {
@@ -11,7 +12,9 @@ import type {
   TransportDeadLetter,
   TransportSupport,
 } from '../transport.ts'
+import { makeLocal, makeLocalConsumer } from './local.ts'
 import { MemoryGroup } from './memory-group.ts'
+import type { Lease } from './memory-item.ts'
 import type { MemoryMessage } from './memory-message.ts'
 import { MemoryTopic } from './memory-topic.ts'
 
@@ -65,7 +68,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
   }
   const accept = async (outgoing: Outgoing): Promise<MemoryMessage | 'dropped' | Error> => {
     const topic = topicOf(outgoing.topic)
-    const bytes = outgoing.payload.byteLength
+    const bytes = payloadBytes(outgoing)
     while (topic.waiting.size > 0 || !topic.hasRoom(bytes)) {
       if (overflow === 'reject') {
         return evtError(
@@ -91,7 +94,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
     return message
   }
 
-  return {
+  const transport: MemoryTransport = {
     name: 'memory',
     supports: memorySupport(confirm, options.byReference ?? false),
     get dropped() {
@@ -113,7 +116,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
       for (let index = 0; index < batch.length; index += 1) {
         const outgoing = batch[index]!
         const topic = topics.get(outgoing.topic)
-        const free = topic === undefined || (topic.waiting.size === 0 && topic.hasRoom(outgoing.payload.byteLength))
+        const free = topic === undefined || (topic.waiting.size === 0 && topic.hasRoom(payloadBytes(outgoing)))
         const accepted = free ? topicOf(outgoing.topic).add(outgoing) : await accept(outgoing)
         if (accepted === 'dropped') dropped += 1
         else if (accepted instanceof Error) {
@@ -132,7 +135,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
     async consume(spec) {
       const topic = topicOf(spec.topic)
       const ephemeral = 'reader' in spec.as && spec.as.reader === 'ephemeral'
-      let group = topic.groups.get(spec.consumer)
+      let group = topic.group(spec.consumer)
       if (group === undefined) {
         group = new MemoryGroup({
           name: spec.consumer,
@@ -142,18 +145,18 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
           onFreed: () => topic.wakePublishers(),
         })
         topic.replay(group, spec.from)
-        topic.groups.set(spec.consumer, group)
+        topic.addGroup(group)
       }
       return memoryConsumer(group, spec, () => {
         if (!ephemeral) return
         group.close()
-        topic.groups.delete(spec.consumer)
+        topic.removeGroup(group)
         topic.wakePublishers()
       })
     },
     async inspect(name) {
       const nowMs = clock.nowMs()
-      return [...(topics.get(name)?.groups.values() ?? [])].map((group) => group.state(nowMs))
+      return (topics.get(name)?.groups ?? []).map((group) => group.state(nowMs))
     },
     async trim() {
       return { removed: 0, heldBackBy: null }
@@ -169,11 +172,21 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
     async close() {
       closed = true
       for (const topic of topics.values()) {
-        for (const group of topic.groups.values()) group.close()
+        for (const group of topic.groups) group.close()
         for (const wake of topic.waiting.drain()) wake()
       }
     },
   }
+  return makeLocal(transport, {
+    clock,
+    isSettled: confirm === 'settled',
+    accept(outgoing, nowMs) {
+      const topic = topics.get(outgoing.topic)
+      if (closed || topic === undefined || topic.waiting.size > 0 || !topic.hasRoom(payloadBytes(outgoing)))
+        return undefined
+      return topic.add(outgoing, nowMs)
+    },
+  })
 
   function keep(spec: ConsumeSpec, settlements: readonly (Settlement & { as: 'deadLetter' })[]): void {
     if (settlements.length === 0) return
@@ -183,7 +196,8 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
       })
     }
     for (const { delivery, reason, history } of settlements) {
-      const { position, headers, payload, key } = delivery
+      const { position, headers, key } = delivery
+      const { payload } = (delivery.receipt as Lease).item.message.outgoing
       lettersKept += 1
       const id = String(lettersKept)
       letters.push({ id, topic: spec.topic, consumer: spec.consumer, position, headers, payload, key, reason, history })
@@ -195,7 +209,7 @@ function memoryConsumer(group: MemoryGroup, spec: ConsumeSpec, onClose: () => vo
   const holder = {}
   const ordered = spec.ordered !== 'none'
   let closed = false
-  return {
+  const consumer: Consumer = {
     async read(room, signal) {
       while (!signal.aborted && !closed) {
         const taken = group.take(holder, room, spec.leaseMs, ordered)
@@ -212,6 +226,13 @@ function memoryConsumer(group: MemoryGroup, spec: ConsumeSpec, onClose: () => vo
       onClose()
     },
   }
+  return makeLocalConsumer(consumer, {
+    attach: (receiver) => group.attach(receiver),
+    detach: (receiver) => group.detach(receiver),
+    next: () => group.next(),
+    acknowledge: (item) => group.acknowledge(item),
+    lease: (item) => group.lease(item, holder, spec.leaseMs),
+  })
 }
 
 function memorySupport(confirms: 'accepted' | 'settled', byReference: boolean): TransportSupport {
