@@ -180,9 +180,10 @@ test('nothing in log, audit or output says who ordered, whatever goes wrong', as
     {},
     {},
   )
+  const place = (await database.pool.query('select name from demo.place')).rows[0].name
   await database.pool.query(
     `insert into evt_outbox (transport, topic, message_id, headers, payload) values ('memory', $1, 'x', $2, $3)`,
-    [encodeTopic('evt', 'order.created'), JSON.stringify(headers), Buffer.from('Customer 12 <customer12@example.com>')],
+    [encodeTopic(place, 'order.created'), JSON.stringify(headers), Buffer.from('Customer 12 <customer12@example.com>')],
   )
   const folder = await mkdtemp(join(tmpdir(), 'evt-demo-data-'))
   const ended = await run('--count', '400', '--log-level', 'debug', '--data', folder)
