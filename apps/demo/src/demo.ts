@@ -24,6 +24,8 @@ import { watchOrders } from './watch-orders.ts'
 
 const maxOpenOrders = 128
 const drainMs = 15_000
+/** After a kill others wait so long for what the dead process held. */
+const leaseMs = 5_000
 /** How often the database is asked for ended orders, where services of other processes end them and where only ours do. */
 const watchMs = { split: 100, whole: 1_000 }
 /** Longer than any retry takes. */
@@ -75,14 +77,19 @@ async function run(
   const transport = duplicatingTransport(opened.transport)
   const outbox = opened.outbox === undefined ? database.outbox : duplicatingOutbox(opened.outbox)
   const once = exactlyOnce({ transactions: outbox, inbox, onDuplicate })
-  const options = { service: 'orders', namespace: place, transport, outbox, deadLetters, logger }
-  const bus = createBus<PgTransaction>(options)
+  const bus = createBus<PgTransaction>({
+    service: 'orders',
+    namespace: place,
+    transport,
+    outbox,
+    deadLetters,
+    logger,
+    defaults: { leaseMs },
+  })
   afterwards(() => bus.close({ deadlineMs: drainMs }))
   await bus.register(allEvents)
-  const subscriptions = await bus.subscribe(
-    ...workersOf(services, once, open),
-    ...(services.has('audit') ? [audit.subscription] : []),
-  )
+  const definitions = [...workersOf(services, once, open), ...(services.has('audit') ? [audit.subscription] : [])]
+  const subscriptions = definitions.length === 0 ? [] : await bus.subscribe(...definitions)
   const retried = () => subscriptions.reduce((sum, subscription) => sum + subscription.stats().retried, 0)
   if (!services.has('intake')) {
     process.stdout.write(`${[...services].join(', ')} at work\n`)
