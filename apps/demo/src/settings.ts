@@ -30,7 +30,7 @@ export const usage = `npm run demo -- [options]
   --follow              run until SIGINT or SIGTERM, then drain
   --data <folder>       keep the audit log and the embedded PostgreSQL there, and go on where they stopped
   --env <file>          take the servers from this file (EVT_PG_URL, …) instead of an embedded one
-  --transport <name>    ${Object.keys(transports).join(', ')}
+  --transport <name>    ${Object.keys(transports).join(', ')}; default pg
   --services <list>     those of this process, default all: ${serviceNames.join(',')}
   --store <name>        pg
   --log-level <level>   of the log on standard error, default error
@@ -76,7 +76,7 @@ function parse(argv: readonly string[]) {
         follow: { type: 'boolean', default: false },
         data: { type: 'string' },
         env: { type: 'string' },
-        transport: { type: 'string', default: 'memory' },
+        transport: { type: 'string', default: 'pg' },
         services: { type: 'string', default: serviceNames.join() },
         store: { type: 'string', default: 'pg' },
         'log-level': { type: 'string', default: 'error' },
