@@ -29,7 +29,7 @@ const leaseMs = 5_000
 /** How often the database is asked for ended orders, where services of other processes end them and where only ours do. */
 const watchMs = { split: 100, whole: 1_000 }
 /** Longer than any retry takes. */
-const lostAfterMs = 3_000
+const lostAfterMs = 5_000
 
 /** Runs the order system. Resolves to whether its books are clean; `signal` ends it early, drained. */
 export async function runDemo(settings: DemoSettings, logger: Logger, signal: AbortSignal): Promise<boolean> {
