@@ -19,7 +19,8 @@ import { settle, virtualClock } from './virtual-clock.ts'
 /** One bus between two transports; `here` is where it publishes. */
 function twoPlaces(options: Partial<RoutedOptions<never, 'here' | 'there'>> = {}, memory: MemoryTransportOptions = {}) {
   const clock = virtualClock()
-  const transports = { here: memoryTransport({ clock, ...memory }), there: memoryTransport({ clock }) }
+  // Copies, whose methods a test may replace: a memory transport itself is published to without them.
+  const transports = { here: { ...memoryTransport({ clock, ...memory }) }, there: { ...memoryTransport({ clock }) } }
   const bus = createBus({
     service: 'rig',
     transports,

@@ -1,33 +1,104 @@
+import { availableParallelism } from 'node:os'
+import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Result, runWorkload } from './run-workload.ts'
-import { w1 } from './w1.ts'
-import { w2 } from './w2.ts'
+import { machine } from './machine.ts'
+import { idleShare, tolerated } from './other-load.ts'
+import { writePerformancePage } from './performance-page.ts'
+import { addRun, readReport, writeReport } from './report.ts'
+import type { Result } from './result.ts'
+import { runLatency } from './run-latency.ts'
+import { runSamples } from './run-samples.ts'
+import { type RunOptions, runThroughput } from './run-throughput.ts'
+import { Servers } from './servers.ts'
+import { percent, showResult } from './show.ts'
+import { runSoak } from './soak.ts'
+import type { Workload } from './workload.ts'
+import { workloads } from './workloads.ts'
 
+const watchedMs = 1_000
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, rounds: { type: 'string', default: '7' } },
+  options: {
+    rounds: { type: 'string', default: '7' },
+    json: { type: 'string' },
+    write: { type: 'string' },
+    soak: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '600' },
+    list: { type: 'boolean', default: false },
+  },
 })
-const wanted = positionals.map((id) => id.toLowerCase())
-const workloads = [...w1, ...w2].filter(
-  ({ id }) => wanted.length === 0 || wanted.some((each) => id === each || id.startsWith(`${each}.`)),
-)
-if (workloads.length === 0) throw new Error(`No workload is called ${wanted.join(' or ')}`)
 
-const results: Result[] = []
-for (const workload of workloads) {
-  const result = await runWorkload(workload, { rounds: Number(values.rounds) })
-  results.push(result)
-  if (!values.json) print(result)
+if (values.list) for (const { id, title } of workloads) console.log(`${id.padEnd(14)} ${title}`)
+else if (values.write === undefined) await run()
+else writePerformancePage(values.write, readReport(values.json ?? reportBeside(values.write)))
+
+function reportBeside(page: string): string {
+  return join(dirname(page), 'performance.json')
 }
-if (values.json) console.log(JSON.stringify(results, undefined, 2))
 
-function print({ id, title, measured }: Result): void {
-  console.log(`\n${id}  ${title}`)
-  const width = Math.max(...measured.map(({ contender }) => contender.length))
-  for (const { contender, medianNs, minNs, maxNs, perSecond, cpuNs, ratio, cpuRatio } of measured) {
-    const time = `${medianNs.toFixed(0).padStart(7)} ns (${minNs.toFixed(0)}-${maxNs.toFixed(0)})`.padEnd(28)
-    const rate = `${Math.round(perSecond).toLocaleString('en').padStart(10)}/s`
-    const cpu = `cpu ${cpuNs.toFixed(0).padStart(6)} ns  ${cpuRatio.toFixed(2)}x`
-    console.log(`  ${contender.padEnd(width)} ${time} ${rate}  ${ratio.toFixed(2)}x   ${cpu}`)
+async function run(): Promise<void> {
+  const chosen = values.soak ? [] : choose(positionals)
+  const rounds = wholeNumber('rounds', values.rounds)
+  const about = machine()
+  const before = await idleShare(watchedMs, availableParallelism())
+  if (before !== undefined && before > tolerated)
+    console.log(`Others use ${percent(before)} of this machine: rounds they disturb are marked.`)
+  const servers = new Servers()
+  const results: Result[] = []
+  const earlier = values.json === undefined ? { runs: [] } : readReport(values.json)
+  const taken = () => ({
+    ...{ command: ['npm run bench --', ...process.argv.slice(2)].join(' '), rounds, machine: about },
+    ...{ otherShareBefore: before, results },
+    servers: servers.all.map(({ kind, version, settings }) => ({ kind, version, settings })),
+  })
+  const show = (result: Result) => {
+    results.push(result)
+    clearProgress()
+    console.log(showResult(result))
+    // After each, so that a run that is stopped keeps what it has.
+    if (values.json !== undefined) writeReport(values.json, addRun(earlier, taken()))
   }
+  try {
+    if (values.soak) {
+      await servers.need(['postgres'])
+      show(await runSoak(wholeNumber('seconds', values.seconds), onProgress))
+    }
+    for (const workload of chosen) {
+      const needed = workload.servers ?? []
+      await servers.need(needed)
+      const most = Math.min(rounds, workload.mostRounds ?? rounds)
+      show(await runWorkload(workload, { rounds: most, serverPids: servers.pids(needed), onProgress }))
+    }
+  } finally {
+    await servers.stop()
+  }
+}
+
+function runWorkload(workload: Workload, options: RunOptions): Promise<Result> {
+  if (workload.kind === 'throughput') return runThroughput(workload, options)
+  return workload.kind === 'latency' ? runLatency(workload, options) : runSamples(workload, options)
+}
+
+/** `w9` stands for all its variants. */
+function choose(names: readonly string[]): readonly Workload[] {
+  const wanted = names.map((name) => name.toLowerCase())
+  const isWanted = (id: string) =>
+    wanted.length === 0 || wanted.some((each) => id === each || id.startsWith(`${each}.`))
+  const lost = wanted.find((each) => !workloads.some(({ id }) => id === each || id.startsWith(`${each}.`)))
+  if (lost !== undefined) throw new Error(`No workload is called ${lost}; --list names them`)
+  return workloads.filter(({ id }) => isWanted(id))
+}
+
+function wholeNumber(name: string, given: string): number {
+  const value = Number(given)
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} takes a whole number from 1, not ${given}`)
+  return value
+}
+
+function onProgress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`)
+}
+
+function clearProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
 }

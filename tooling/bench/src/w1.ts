@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { type Bus, createBus, defineEvent, memoryTransport, type SubscribeOptions, type } from '@evt/core'
 import Emittery from 'emittery'
 import { timeOrderedId } from './ideal-id.ts'
-import type { Contender, Seen, Workload } from './workload.ts'
+import type { Ledger } from './ledger.ts'
+import type { Contender, Workload } from './workload.ts'
 
 interface Order {
   readonly id: string
@@ -14,18 +15,35 @@ const order: Order = { id: 'o-1', amount: 12 }
 /** In this process: publish, await the handlers, next. */
 export const w1: readonly Workload[] = [
   {
+    kind: 'throughput',
+    checked: 'once',
     id: 'w1.1',
     title: 'in-process publish, awaited until one handler has run',
     messages: 200_000,
     contenders: [ideal(1), ours('evt', 1), ours('evt, features named and off', 1, { isOff: true }), emittery(1)],
+    goals: [
+      { text: 'ns per message', value: (read) => read.median('evt'), atMost: 400 },
+      { text: 'times as fast as emittery', value: (read) => read.ratio('evt', 'emittery'), atLeast: 4 },
+      { text: 'of the speed of the ideal loop', value: (read) => read.ratio('evt', 'ideal'), atLeast: 0.45 },
+      {
+        text: 'ns for optional features that are off',
+        value: (read) => read.median('evt, features named and off') - read.median('evt'),
+        atMost: 20,
+      },
+    ],
   },
   {
+    kind: 'throughput',
+    checked: 'once',
     id: 'w1.10',
     title: 'in-process publish, awaited until ten handlers have run',
     messages: 50_000,
     contenders: [ideal(10), ours('evt', 10), emittery(10)],
+    goals: [{ text: 'ns per message', value: (read) => read.median('evt'), atMost: 1_600 }],
   },
   {
+    kind: 'throughput',
+    checked: 'once',
     id: 'w1.3m',
     title: 'in-process publish, awaited until one handler inside three middlewares has run',
     messages: 100_000,
@@ -39,14 +57,14 @@ function ideal(handlers: number): Contender {
     name: 'ideal',
     async start() {
       let handled = 0
-      let seen: Seen | undefined
+      let ledger: Ledger | undefined
       type Envelope = { readonly id: string; readonly type: string; readonly timeMs: number; readonly payload: Order }
       const byType = new Map<string, ((envelope: Envelope) => Promise<void>)[]>()
       byType.set(
         'order.created',
         Array.from({ length: handlers }, (_value, index) => async (envelope: Envelope) => {
           handled += 1
-          seen?.handled[index]?.push(envelope.id)
+          ledger?.handled(envelope.id, undefined, index)
         }),
       )
       const publish = async (type: string, payload: Order) => {
@@ -59,13 +77,13 @@ function ideal(handlers: number): Contender {
       }
       return {
         async run(messages, record) {
-          seen = record
-          record?.handled.push(...Array.from({ length: handlers }, () => []))
+          ledger = record
+          record?.expectHandlers(handlers)
           for (let index = 0; index < messages; index += 1) {
             const id = await publish('order.created', order)
-            record?.published.push(id)
+            record?.sent(id)
           }
-          seen = undefined
+          ledger = undefined
         },
         handled: () => handled,
         async stop() {},
@@ -101,27 +119,27 @@ function ours(name: string, handlers: number, { middlewares = 0, isOff = false }
         ...(isOff ? { outbox: undefined, deadLetters: undefined, codecs: [], defaults: {} } : {}),
       })
       let handled = 0
-      let seen: Seen | undefined
+      let ledger: Ledger | undefined
       for (let index = 0; index < handlers; index += 1) {
         const options: SubscribeOptions = { group: `g${index}`, ...(isOff ? off : {}) }
         await bus.subscribe(
           OrderCreated,
           async (_order, delivery) => {
             handled += 1
-            seen?.handled[index]?.push(delivery.id)
+            ledger?.handled(delivery.id, undefined, index)
           },
           options,
         )
       }
       return {
         async run(messages, record) {
-          seen = record
-          record?.handled.push(...Array.from({ length: handlers }, () => []))
+          ledger = record
+          record?.expectHandlers(handlers)
           for (let index = 0; index < messages; index += 1) {
             const { id } = await bus.publish(OrderCreated, order)
-            record?.published.push(id)
+            record?.sent(id)
           }
-          seen = undefined
+          ledger = undefined
         },
         handled: () => handled,
         stop: () => bus.close(),
@@ -142,23 +160,23 @@ function emittery(handlers: number): Contender {
       }
       const emitter = new Emittery<{ 'order.created': Envelope }>()
       let handled = 0
-      let seen: Seen | undefined
+      let ledger: Ledger | undefined
       for (let index = 0; index < handlers; index += 1) {
         emitter.on('order.created', async ({ data }) => {
           handled += 1
-          seen?.handled[index]?.push(data.id)
+          ledger?.handled(data.id, undefined, index)
         })
       }
       return {
         async run(messages, record) {
-          seen = record
-          record?.handled.push(...Array.from({ length: handlers }, () => []))
+          ledger = record
+          record?.expectHandlers(handlers)
           for (let index = 0; index < messages; index += 1) {
             const id = randomUUID()
             await emitter.emit('order.created', { id, timeMs: Date.now(), payload: order })
-            record?.published.push(id)
+            record?.sent(id)
           }
-          seen = undefined
+          ledger = undefined
         },
         handled: () => handled,
         async stop() {

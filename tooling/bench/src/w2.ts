@@ -1,35 +1,30 @@
-import { createBus, defineEvent, type MemoryTransportOptions, memoryTransport, type } from '@evt/core'
+import { createBus, type MemoryTransportOptions, memoryTransport } from '@evt/core'
 import { timeOrderedId } from './ideal-id.ts'
-import type { Contender, Seen, Workload } from './workload.ts'
+import type { Ledger } from './ledger.ts'
+import { type Order, OrderCreated, order } from './order.ts'
+import type { Contender, Workload } from './workload.ts'
 
 const concurrency = 64
 const publishers = 64
 const bound = 10_000
 
-/** About 300 bytes of JSON. */
-const order = {
-  id: 'o-0123456789',
-  customer: { id: 'c-0123456789', name: 'Ada Lovelace', email: 'ada@example.test' },
-  lines: [
-    { sku: 'sku-1', quantity: 2, cents: 1_299 },
-    { sku: 'sku-2', quantity: 1, cents: 4_950 },
-  ],
-  currency: 'EUR',
-  note: 'leave it with the neighbours, they are at home until seven',
-  created: '2026-01-01T00:00:00.000Z',
-}
-type Order = typeof order
-const OrderCreated = defineEvent('order.created', { schema: type<Order>() })
-
 /** Through a bounded queue in memory: many publishers at once, 64 handlers at once, each message acknowledged. */
 export const w2: readonly Workload[] = [
   {
+    kind: 'throughput',
+    checked: 'once',
     id: 'w2.json',
     title: 'memory transport, encoded as JSON',
     messages: 100_000,
     contenders: [ideal(true), ours('evt', {}), ours('evt, settled', { confirm: 'settled' })],
+    goals: [
+      { text: 'messages a second', value: (read) => read.perSecond('evt'), atLeast: 300_000 },
+      { text: 'of the speed of the ideal loop', value: (read) => read.ratio('evt', 'ideal'), atLeast: 0.75 },
+    ],
   },
   {
+    kind: 'throughput',
+    checked: 'once',
     id: 'w2.ref',
     title: 'memory transport, by reference',
     messages: 200_000,
@@ -38,6 +33,7 @@ export const w2: readonly Workload[] = [
       ours('evt', { byReference: true }),
       ours('evt, settled', { byReference: true, confirm: 'settled' }),
     ],
+    goals: [{ text: 'messages a second', value: (read) => read.perSecond('evt'), atLeast: 1_500_000 }],
   },
 ]
 
@@ -47,7 +43,7 @@ function ideal(isEncoded: boolean): Contender {
     name: 'ideal',
     async start() {
       let handled = 0
-      let seen: Seen | undefined
+      let ledger: Ledger | undefined
       interface Envelope {
         readonly id: string
         readonly timeMs: number
@@ -60,7 +56,7 @@ function ideal(isEncoded: boolean): Contender {
       const waiting: (() => void)[] = []
       const handler = async (payload: Order, id: string) => {
         if (payload.id.length > 0) handled += 1
-        seen?.handled[0]?.push(id)
+        ledger?.handled(id)
       }
       const work = async ({ id, payload }: Envelope) => {
         await handler(isEncoded ? (JSON.parse(payload as string) as Order) : (payload as Order), id)
@@ -91,11 +87,10 @@ function ideal(isEncoded: boolean): Contender {
       }
       return {
         async run(messages, record) {
-          seen = record
-          record?.handled.push([])
+          ledger = record
           await publishAll(messages, async () => {
             const id = await publish(order)
-            record?.published.push(id)
+            record?.sent(id)
           })
           if (running > 0) {
             await new Promise<void>((resolve) => {
@@ -103,7 +98,7 @@ function ideal(isEncoded: boolean): Contender {
             })
             onIdle = undefined
           }
-          seen = undefined
+          ledger = undefined
         },
         handled: () => handled,
         async stop() {},
@@ -120,30 +115,29 @@ function ours(name: string, options: MemoryTransportOptions): Contender {
       let handled = 0
       let awaited = 0
       let onIdle: (() => void) | undefined
-      let seen: Seen | undefined
+      let ledger: Ledger | undefined
       await bus.subscribe(
         OrderCreated,
         async (payload, delivery) => {
           if (payload.id.length > 0) handled += 1
-          seen?.handled[0]?.push(delivery.id)
+          ledger?.handled(delivery.id)
           if (handled === awaited) onIdle?.()
         },
         { group: 'g', concurrency },
       )
       return {
         async run(messages, record) {
-          seen = record
-          record?.handled.push([])
+          ledger = record
           awaited = handled + messages
           const idle = new Promise<void>((resolve) => {
             onIdle = resolve
           })
           await publishAll(messages, async () => {
             const { id } = await bus.publish(OrderCreated, order)
-            record?.published.push(id)
+            record?.sent(id)
           })
           await idle
-          seen = undefined
+          ledger = undefined
         },
         handled: () => handled,
         stop: () => bus.close(),

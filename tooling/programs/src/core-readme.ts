@@ -8,6 +8,6 @@ const OrderCreated = defineEvent('order.created', {
 const OrderPaid = defineEvent('order.paid', { schema: z.object({ id: z.string() }) })
 const charge = on(OrderCreated, (order) => OrderPaid.of({ id: order.id }), { group: 'payment', concurrency: 16 })
 
-await using bus = createBus({ service: 'orders', transport: memoryTransport() })
+await using bus = createBus({ service: 'orders', transport: memoryTransport({ confirm: 'settled' }) })
 await bus.subscribe(charge)
 await bus.publish(OrderCreated, { id: 'ORD-1', amount: 99.99 })

@@ -7,7 +7,8 @@ const OrderCreated = defineEvent('order.created', {
   key: (order) => order.id,
 })
 
-const bus = createBus({ service: 'orders', transport: memoryTransport() })
+// Settled: a publish resolves once it was handled, so that nothing is left behind when this program ends.
+const bus = createBus({ service: 'orders', transport: memoryTransport({ confirm: 'settled' }) })
 const shipped: string[] = []
 await bus.subscribe(
   OrderCreated,

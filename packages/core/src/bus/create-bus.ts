@@ -46,6 +46,7 @@ const known = [
 ]
 const defaultDeadlineMs = 10_000
 const maxFired = 10_000
+const relayGraceMs = 1_000
 const maxPartitions = 1_024
 
 /** Makes a bus. Nothing connects before its first use. Throws for options that cannot be honoured. */
@@ -78,7 +79,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   const ports = new Map(
     Object.entries(transports).map(([name, transport]) => [
       name,
-      new TransportPort({ name, transport, namespace, clock, publishTimeoutMs, report }),
+      new TransportPort({ name, transport, namespace, clock, publishTimeoutMs, logger, report }),
     ]),
   )
   const router = createRouter(ports, (options.routes ?? []) as readonly Route[], fallback)
@@ -220,7 +221,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     for (const port of ports.values()) port.publisher.abandon()
     await attempt(async () => {
       await starting?.catch(() => undefined)
-      await outbox?.stop()
+      // A relay waits for the call under way, which a transport that has gone silent never answers.
+      if (outbox !== undefined) await within(leftMs() + relayGraceMs, outbox.stop())
     })
     state = 'closed'
     for (const each of [...middleware].reverse()) await attempt(async () => each.stop?.())

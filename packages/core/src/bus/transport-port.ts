@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import type { Logger } from '../logger.ts'
 import { type LocalTransport, localTransport } from '../memory/local.ts'
 import { encodeTopic } from '../names.ts'
 import type { Consumer, ConsumerEvents, ConsumeSpec, Topic, Transport } from '../transport.ts'
@@ -11,6 +12,7 @@ interface PortParts {
   readonly namespace: string
   readonly clock: Clock
   readonly publishTimeoutMs: number
+  readonly logger: Logger
   report(error: unknown, during: string): void
 }
 
@@ -102,6 +104,19 @@ export class TransportPort {
     if (this.#opening === undefined) return
     await this.#opening.catch(() => undefined)
     await this.#trimmer.close()
-    if (this.#isOpen) await this.transport.close()
+    if (!this.#isOpen) return
+    await this.#tellLeftBehind()
+    await this.transport.close()
+  }
+  /** What a transport of this process still holds ends with it. */
+  async #tellLeftBehind(): Promise<void> {
+    if (this.transport.supports.durability !== 'process') return
+    let messages = 0
+    for (const topic of this.#declared.keys()) {
+      const states = await this.transport.inspect(topic)
+      for (const { lag, running, delayed } of states) messages += (lag ?? 0) + (running ?? 0) + (delayed ?? 0)
+    }
+    if (messages === 0) return
+    this.#parts.logger.warn({ transport: this.name, messages }, 'messages that were not handled end with this process')
   }
 }

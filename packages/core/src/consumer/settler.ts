@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { crashPoint } from '../crash-point.ts'
 import type { Consumer, Settlement } from '../transport.ts'
 
 type Done = (result: 'settled' | 'refused' | 'abandoned') => void
@@ -82,7 +83,9 @@ export class Settler {
   async #settle(batch: Batch, failing: unknown, limit?: number): Promise<unknown> {
     const { settlements, done } = batch.take(limit)
     try {
+      crashPoint('delivery.decided')
       const refusals = await this.#consumer.settle(settlements)
+      crashPoint('delivery.settled')
       const refused = refusals.length === 0 ? undefined : new Set(refusals.map((refusal) => refusal.delivery))
       for (let index = 0; index < done.length; index += 1) {
         done[index]!(refused?.has(settlements[index]!.delivery) ? 'refused' : 'settled')

@@ -219,6 +219,7 @@ export class Courier {
     if (refused.length === 0 || lease === undefined) return accepted
     crashPoint('outbox.refused')
     if (await this.#parts.store.park(lease, refused)) {
+      crashPoint('outbox.parked')
       const { store, target, transport } = this.#parts
       target.logger.error(
         { outbox: store.name, transport, rows: refused.length, reason: refused[0]!.reason },

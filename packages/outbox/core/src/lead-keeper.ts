@@ -1,4 +1,4 @@
-import type { Clock } from '@evt/core'
+import { type Clock, crashPoint } from '@evt/core'
 import type { Lease, OutboxStore, Position } from './outbox-store.ts'
 
 interface LeadKeeperParts {
@@ -39,6 +39,7 @@ export class LeadKeeper {
     }
     this.#lease = lead
     this.#untilMs = askedMs + leaseMs
+    crashPoint('outbox.led')
     return lead.bound
   }
   /** Ends the lead for this process, not for the store, as soon as this says so. */

@@ -317,7 +317,7 @@ test('a relay that dies between publishing and deleting publishes again, in orde
   } finally {
     registry[holder] = undefined
   }
-  expect(died).toEqual(['outbox.published', 'outbox.deleted'])
+  expect(died).toEqual(['outbox.led', 'outbox.published', 'outbox.deleted'])
   expect(published()).toEqual(['a1', 'a2', 'a1', 'a2'])
 })
 

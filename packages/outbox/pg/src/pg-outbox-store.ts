@@ -1,4 +1,4 @@
-import { checkKnown, type StoredMessage } from '@evt/core'
+import { checkKnown } from '@evt/core'
 import type { Lease, OutboxRow, OutboxStore } from '@evt/outbox'
 import {
   arrayLiteral,
@@ -10,6 +10,7 @@ import {
   scopeOf,
   withConnection,
 } from '@evt/pg'
+import { insertRows } from './insert-rows.ts'
 import { readingStatement, toOutboxRow, type WrittenRow } from './outbox-rows.ts'
 
 export interface PgOutboxStoreOptions {
@@ -20,8 +21,6 @@ export interface PgOutboxStoreOptions {
   /** Default `evt_outbox`; the lead of the relay is kept in `<table>_lead`. */
   readonly table?: string | undefined
 }
-const maxStatementBytes = 32 * 1_024 * 1_024
-type Write = (sql: string, values: readonly unknown[]) => Promise<unknown>
 
 /** Rows in one table, the lead in another beside it. Time is the server's. */
 export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTransaction> {
@@ -120,38 +119,4 @@ export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTran
       return rows[0] as { waiting: number; parked: number }
     },
   }
-}
-
-/** One statement for any number of messages, unless they are so large that the server could not take them at once. */
-export async function insertRows(table: string, write: Write, messages: readonly StoredMessage[]): Promise<void> {
-  let first = 0
-  let bytes = 0
-  for (const [index, message] of messages.entries()) {
-    if (index > first && bytes + message.payload.byteLength > maxStatementBytes) {
-      await insertSome(table, write, messages.slice(first, index))
-      first = index
-      bytes = 0
-    }
-    bytes += message.payload.byteLength
-  }
-  await insertSome(table, write, first === 0 ? messages : messages.slice(first))
-}
-
-async function insertSome(table: string, write: Write, messages: readonly StoredMessage[]): Promise<void> {
-  const column = (value: (message: StoredMessage) => string | null) => arrayLiteral(messages.map(value))
-  await write(
-    `insert into ${table} (transport, topic, message_id, key, headers, payload)
-     select transport, topic, message_id, key, headers, payload
-     from unnest(($1::text)::text[], ($2::text)::text[], ($3::text)::text[], ($4::text)::text[], ($5::text)::text[],
-       ($6::text)::bytea[])
-       with ordinality as given (transport, topic, message_id, key, headers, payload, place) order by place`,
-    [
-      column((message) => encodeText(message.transport)),
-      column((message) => encodeText(message.topic)),
-      column((message) => encodeText(message.id)),
-      column((message) => (message.key === undefined ? null : encodeText(message.key))),
-      column((message) => encodeText(JSON.stringify(message.headers))),
-      arrayLiteral(messages.map((message) => message.payload)),
-    ],
-  )
 }

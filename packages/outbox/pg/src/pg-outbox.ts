@@ -13,7 +13,8 @@ import {
   quotedTable,
   readMigrations,
 } from '@evt/pg'
-import { insertRows, pgOutboxStore } from './pg-outbox-store.ts'
+import { insertRows } from './insert-rows.ts'
+import { pgOutboxStore } from './pg-outbox-store.ts'
 
 export interface PgOutboxOptions {
   /** A pg `Pool`. Whoever creates it closes it. */

@@ -11,6 +11,7 @@ import { jetstreamSupport, reservedBytes } from './js-support.ts'
 import { type Link, openLink } from './link.ts'
 import { token } from './names.ts'
 import { consumersOf, inspect, trim } from './places.ts'
+import { Progress } from './progress.ts'
 import { type Encoded, publishAll } from './publish.ts'
 import type { Received } from './received.ts'
 import { createStreams, type KnownTopic, type Side, type Streams, subjectOf } from './streams.ts'
@@ -115,13 +116,13 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
       let { created } = topic
       for (const { name, ack_floor } of infos)
         floors.set(floorKey(topic.stream, name), { sequence: ack_floor.stream_seq, created })
-      const heal = async (durable: Durable, resumeAt: number, streamCreated: string) => {
+      const heal = async (durable: Durable, resumeAt: number | undefined, streamCreated: string) => {
         if ((await durableInfo(ask, topic.stream, durable.name)) !== undefined) return
         if (!recreates) throw missing(`Consumer ${durable.name} of stream ${topic.stream}`)
         const key = floorKey(topic.stream, durable.name)
         const floor = floors.get(key)
         // What is known of another stream says nothing about this one.
-        const from = ephemeral ? resumeAt : floor?.created === streamCreated ? floor.sequence + 1 : 1
+        const from = resumeAt ?? (floor?.created === streamCreated ? floor.sequence + 1 : 1)
         await ensureDurable(ask, topic.stream, startingAt(durable, from))
         events.recreated(`consumer ${durable.name}`)
       }
@@ -151,7 +152,10 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
           // A letter that is there already was kept by a run that died before it settled.
           await publishStored(dead, messages, jsCode.wrongLastSequence)
         },
-        async heal(resumeAt) {
+        progress: ephemeral
+          ? infos.map(({ delivered, ack_floor }) => new Progress(Math.max(delivered.stream_seq, ack_floor.stream_seq)))
+          : undefined,
+        async heal(progress) {
           let stream = await streams.info(topic.stream)
           if (stream === undefined) {
             await streams.declare({ name: topic.name, partitions: topic.partitions })
@@ -161,7 +165,8 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
           }
           const isAnother = stream.created !== created
           created = stream.created
-          for (const durable of durables) await heal(durable, isAnother ? 1 : resumeAt, created)
+          for (const [partition, durable] of durables.entries())
+            await heal(durable, isAnother ? 1 : progress?.[partition]?.next, created)
           return isAnother
         },
         async onClose() {

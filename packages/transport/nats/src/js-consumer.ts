@@ -18,6 +18,7 @@ import type { Durable } from './durables.ts'
 import { missing, unavailable } from './errors.ts'
 import { nanosPerMs } from './js-api.ts'
 import type { Link } from './link.ts'
+import { Progress } from './progress.ts'
 import { createPulls } from './pulls.ts'
 import { type Received, readAcknowledgement, toDelivery } from './received.ts'
 import type { KnownTopic } from './streams.ts'
@@ -40,10 +41,11 @@ export interface JsConsumerParts {
   readonly attempts: Attempts
   keepDeadLetters(letters: readonly DeadLetter[]): Promise<void>
   /**
-   * Makes again what is missing, or rejects where that is not wanted. An ephemeral reader goes on at the sequence. Answers
-   * whether the stream is another than before.
+   * Makes again what is missing, or rejects where that is not wanted. Answers whether the stream is another than before.
    */
-  heal(resumeAt: number): Promise<boolean>
+  heal(progress: readonly Progress[] | undefined): Promise<boolean>
+  /** Of an ephemeral reader, by partition: where it goes on should the server forget it. */
+  readonly progress: readonly Progress[] | undefined
   onClose(): Promise<void>
 }
 
@@ -58,10 +60,7 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     createPulls({ link, clock, stream: topic.stream, consumer: name, inbox, expiresMs }),
   )
   const partitionOfConsumer = new Map(durables.map(({ name }, partition) => [name, partition]))
-  // Where an ephemeral reader would go on; the messages of others come back to anybody.
-  const ephemeral = 'reader' in spec.as && spec.as.reader === 'ephemeral'
-  const unsettled = new Set<number>()
-  let highest = 0
+  let { progress } = parts
   let generation = 0
   let refused: string | undefined
   let healedMs = Number.NEGATIVE_INFINITY
@@ -92,10 +91,7 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     const { deliveries, sequence, place } = told
     const leaseEndMs = pulls.sinceMs + lendMs
     pulls.arrived()
-    if (ephemeral) {
-      highest = Math.max(highest, sequence)
-      unsettled.add(sequence)
-    }
+    if (progress !== undefined) progress[partition]!.arrived(sequence)
     const acknowledgeTo = message.reply!
     waiting.push({ message, acknowledgeTo, partition, sequence, place, generation, deliveries, leaseEndMs })
   }
@@ -137,7 +133,7 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     if (clock.monotonicMs() - healedMs < healPauseMs) throw unavailable('Reading', 'the consumer does not answer')
     inDoubt = false
     try {
-      if (await parts.heal(unsettled.size === 0 ? highest + 1 : Math.min(...unsettled))) beginAnew()
+      if (await parts.heal(progress)) beginAnew()
       healedMs = clock.monotonicMs()
     } catch (error) {
       inDoubt = true
@@ -147,8 +143,7 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
   const beginAnew = () => {
     generation += 1
     waiting = []
-    unsettled.clear()
-    highest = 0
+    progress = progress?.map(() => new Progress(0))
     events.lost('all', missing(`The stream ${topic.stream} that these messages were in`))
   }
   const take = ({ messages, bytes }: Room): Received[] => {
@@ -223,7 +218,9 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
         if (body !== undefined) all.push({ received, body })
       }
       await acknowledge(link, all)
-      for (const { received, body } of all) if (body === acknowledged) unsettled.delete(received.sequence)
+      for (const { received, body } of all) {
+        if (progress !== undefined && body === acknowledged) progress[received.partition]!.settled(received.sequence)
+      }
       return refusals
     },
     async extend(held) {

@@ -33,7 +33,7 @@ export interface NatsSettings extends ConnectionSettings {
   readonly maxBytes: number
 }
 
-export const knownConnection = ['connection', 'prefix', 'inboxPrefix', 'answerTimeoutMs', 'clock']
+export const knownConnection: readonly string[] = ['connection', 'prefix', 'inboxPrefix', 'answerTimeoutMs', 'clock']
 
 export function readConnection(options: NatsConnectionOptions, defaultPrefix: string): ConnectionSettings {
   const { connection, inboxPrefix } = options

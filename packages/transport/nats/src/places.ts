@@ -62,7 +62,7 @@ async function oldestOf(ask: Ask, stream: string, info: ConsumerInfo, nowMs: num
 }
 
 /** Up to where a consumer needs nothing any more. One that has everything settled needs nothing that was there before. */
-export function floorOf(info: ConsumerInfo, lastSequence: number): number {
+function floorOf(info: ConsumerInfo, lastSequence: number): number {
   const idle = info.num_pending === 0 && info.num_ack_pending === 0
   return idle ? Math.max(lastSequence, info.ack_floor.stream_seq) : info.ack_floor.stream_seq
 }

@@ -1,0 +1,39 @@
+/** What the workloads stand for. `docs/benchmarks.md` tells the same to people who choose one. */
+export const families: Readonly<Record<string, { readonly title: string; readonly what: string }>> = {
+  w1: {
+    title: 'in-process publish',
+    what: 'Publish and await the handlers in this process, one message after the other, by reference. The limit is a hand-written loop with an id, an envelope and a look-up; the peer is emittery, the emitter with asynchronous listeners.',
+  },
+  w2: {
+    title: 'the memory transport',
+    what: 'Many publishers and 64 handlers at a time over a bounded queue, every message acknowledged. The limit is a hand-written queue.',
+  },
+  w9: {
+    title: 'writing to the outbox',
+    what: 'A transaction of the user writes an order and its events. A "message" is a transaction. The limit is the insert that people write by hand; "no outbox" writes the order alone; the peers write a job in the same transaction.',
+  },
+  w10: {
+    title: 'draining the outbox',
+    what: 'A relay carries a backlog to a transport. The limit reads page after page and deletes each while the next is read, with no lease, no order and no outcome per message; the peers work off as many jobs.',
+  },
+  w11: {
+    title: 'from commit to handler',
+    what: 'Transactions come at a fixed rate, whatever became of the ones before; latency counts from when each was due. Hand-written is a process that wakes itself after its commit.',
+  },
+  w12: {
+    title: 'idempotent handlers',
+    what: 'The middleware claims a message, the handler does nothing, the middleware completes it. The limit is the least that a store needs for the same answer.',
+  },
+  w13: {
+    title: 'exactly-once handlers',
+    what: 'Inbox entry and effect in one transaction. The limit is a hand-written loop over encoded messages with the same statements. Where 1 % fail, each of them is found by halving its batch, and becomes a dead letter.',
+  },
+  w18: {
+    title: 'cold start and size',
+    what: 'Processor time of a process that imports one package and ends, and what an installation brings: the package with everything it depends on.',
+  },
+  w19: {
+    title: 'soak',
+    what: 'At 70 % of the rate that a short closed loop reached: outbox on PostgreSQL, relay, memory transport, exactly-once handler. Memory is compared between the first and the last fifth.',
+  },
+}

@@ -1,0 +1,22 @@
+import type { Crew } from './nemesis/crew.ts'
+import { longestRecoveryMs, type QuietOptions, type Rig } from './rig.ts'
+
+/** Waits until all is quiet, ends the crew gracefully, checks everything. */
+export async function finish(
+  rig: Rig,
+  crew: Crew,
+  options: QuietOptions & { readonly groupNames?: readonly string[]; readonly judgesItself?: boolean } = {},
+): Promise<void> {
+  const groups = options.groupNames ?? ['work']
+  await rig.quiet({ groups: groups.length, ...options })
+  crew.rest()
+  await rig.stop(crew.running)
+  if (options.judgesItself !== true) await rig.checkAll({ groups })
+}
+
+/** After each of these moments a handler must have started within the limit. */
+export function expectRecovery(rig: Rig, moments: readonly number[], limitMs: number): void {
+  const longestMs = longestRecoveryMs(rig.ledger, moments)
+  rig.set('recovery ms', longestMs)
+  rig.expect(`recovery took more than ${limitMs} ms`, longestMs <= limitMs, `${Math.round(longestMs)} ms`)
+}

@@ -1,0 +1,69 @@
+import { type Clock, type DeadLetters, type Outbox, systemClock } from '@evt/core'
+import { pgDlqStore } from '@evt/dlq-pg'
+import type { InboxStore } from '@evt/idempotency'
+import { pgInbox } from '@evt/idempotency-pg'
+import { createRelay, type Relay } from '@evt/outbox'
+import { type PgOutbox, pgOutbox, pgOutboxStore } from '@evt/outbox-pg'
+import type { PgTransaction } from '@evt/pg'
+import pg from 'pg'
+import { type Bug, bugOf } from '../bugs/index.ts'
+import { report } from './report.ts'
+import type { Program } from './specification.ts'
+
+/** Outbox, inbox and dead letters of a program, with the program's seeded bug in them if it has one. */
+export interface Store {
+  readonly pool: pg.Pool
+  readonly transactions: PgOutbox
+  readonly outbox: Outbox<PgTransaction>
+  readonly inbox: InboxStore<PgTransaction>
+  readonly deadLetters: DeadLetters
+  readonly bug: Bug
+}
+interface RelaySettings {
+  readonly leaseMs: number
+  readonly pollMs: number
+  readonly batch: number
+}
+
+/** A statement that hears nothing for so long has lost its server. */
+const defaultStatementTimeoutMs = 5_000
+
+export function openStore(program: Program, relay: RelaySettings | false): Store {
+  const pool = new pg.Pool({
+    connectionString: program.databaseUrl,
+    max: program.connections ?? 12,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: program.statementTimeoutMs ?? defaultStatementTimeoutMs,
+    keepAlive: true,
+    // What a half-open connection leaves behind holds its locks until the server gives up on it.
+    idle_in_transaction_session_timeout: program.statementTimeoutMs ?? defaultStatementTimeoutMs,
+  })
+  pool.on('connect', (client) =>
+    client.on('error', (error) => report({ kind: 'error', during: 'connection', text: error.message })),
+  )
+  pool.on('error', () => undefined)
+  const bug = bugOf(program.bug)
+  const transactions = pgOutbox({ pool, relay })
+  const inbox = pgInbox({ pool })
+  const deadLetters = pgDlqStore({ pool })
+  const rows = bug.rows?.(pgOutboxStore({ pool }), pool)
+  const outbox =
+    rows === undefined || relay === false ? transactions : relayOver(transactions, createRelay(rows as never, relay))
+  return {
+    pool,
+    transactions,
+    outbox: bug.outbox?.(transactions) ?? outbox,
+    inbox: bug.inbox?.(inbox, pool) ?? inbox,
+    deadLetters: bug.deadLetters?.(deadLetters) ?? deadLetters,
+    bug,
+  }
+}
+
+function relayOver(right: PgOutbox, relay: Relay): Outbox<PgTransaction> {
+  return { ...right, start: async (target) => relay.start(target), stop: () => relay.stop() }
+}
+
+/** A clock whose wall time is off. */
+export function skewedClock(skewMs: number = 0): Clock {
+  return { ...systemClock, nowMs: () => Date.now() + skewMs }
+}

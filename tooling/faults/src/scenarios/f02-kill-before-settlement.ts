@@ -1,0 +1,48 @@
+import { startCrew } from '../nemesis/crew.ts'
+import { publishAll } from '../nemesis/publish-all.ts'
+import type { Scenario } from '../scenario.ts'
+
+const crashPoints = [
+  'inbox.entered',
+  'inbox.handled',
+  'delivery.decided',
+  'delivery.settled',
+  'deadLetter.appended',
+  'idempotency.claimed',
+  'idempotency.handled',
+  'idempotency.settled',
+]
+
+/** What a batch passes, too. */
+const inBatches = ['delivery.decided', 'delivery.settled', 'deadLetter.appended']
+
+export const killBeforeSettlement: Scenario = {
+  id: 'F2',
+  title: 'kill -9 between inbox or claim, handler, dead letter and settlement',
+  limitSeconds: { quick: 180, long: 900 },
+  quick: { messages: 600, kills: 8 },
+  long: { messages: 5_000, kills: 100 },
+  crashPoints,
+  async run(rig, { messages = 0, kills = 0, batch = 0 }) {
+    let planned = 0
+    // One consumer alone: what it left behind must come back to itself.
+    const crew = startCrew(rig, 1, () => {
+      planned += 1
+      const reached = batch === 1 ? inBatches : crashPoints
+      const points = [reached[planned % reached.length]!]
+      const nth = points[0] === 'deadLetter.appended' ? rig.between(1, 3) : rig.between(5, 40)
+      const crashes = planned <= kills ? [{ points, nth }] : []
+      const claims = batch === 0
+      return rig.worker({ relayLeaseMs: 500, leaseMs: 1_000, attempts: 2, batch: batch === 1, claims, crashes })
+    })
+    await crew.ready
+    const share = Math.min(0.1, (2 * kills) / messages)
+    await publishAll(rig, { count: messages, perSecond: 300, poisonShare: share })
+    await rig.quiet({ groups: batch === 0 ? 2 : 1 })
+    crew.rest()
+    await rig.stop(crew.running)
+    await rig.checkAll({ atLeastOnce: batch === 0 ? ['claims'] : [] })
+    const { kills: killed = 0 } = rig.figures
+    rig.expect('fewer kills than planned', killed >= kills, `${killed} of ${kills}`)
+  },
+}

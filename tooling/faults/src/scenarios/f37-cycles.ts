@@ -1,0 +1,19 @@
+import type { Scenario } from '../scenario.ts'
+
+export const cycles: Scenario = {
+  id: 'F37',
+  title: 'a thousand subscriptions opened and closed leave nothing behind',
+  limitSeconds: { quick: 180, long: 120 },
+  quick: { cycles: 300 },
+  long: { cycles: 1_000 },
+  async run(rig, size) {
+    const member = rig.cycles({ ...rig.base(), cycles: size.cycles ?? 0 })
+    const { code, stderr } = await member.ended
+    rig.expect('it broke off', code === 0, stderr)
+    const { timers = 0, listeners = 0, heapPercent = 0 } = rig.ledger.of('closed')[0]?.figures ?? {}
+    rig.set('heap percent', heapPercent)
+    rig.expect('timers are left', timers <= 0, `${timers}`)
+    rig.expect('listeners are left', listeners <= 0, `${listeners}`)
+    rig.expect('the heap has grown', heapPercent <= 2, `${heapPercent} %`)
+  },
+}

@@ -1,0 +1,60 @@
+import type { Scenario } from '../scenario.ts'
+import { killConsumers } from './f01-kill-consumers.ts'
+import { killBeforeSettlement } from './f02-kill-before-settlement.ts'
+import { killInTransport } from './f02-kill-in-transport.ts'
+import { killRelays } from './f03-kill-relays.ts'
+import { killAroundCommit } from './f04-kill-around-commit.ts'
+import { restartServers } from './f05-restart-servers.ts'
+import { endSessions } from './f07-terminate-sessions.ts'
+import { partition } from './f09-partition.ts'
+import { halfOpen } from './f10-half-open.ts'
+import { slowNetwork } from './f11-slow-network.ts'
+import { freezeProcesses } from './f12-freeze.ts'
+import { slowConsumer } from './f13-slow-consumer.ts'
+import { blockedLoop } from './f14-blocked-loop.ts'
+import { duplicates } from './f16-duplicates.ts'
+import { concurrentCopies } from './f17-concurrent-copies.ts'
+import { redeliveryStorm } from './f18-storm.ts'
+import { poison } from './f19-poison.ts'
+import { fuzz } from './f20-fuzz.ts'
+import { oversized } from './f21-oversized.ts'
+import { racingRelays } from './f23-racing-relays.ts'
+import { gracefulClose } from './f27-graceful-close.ts'
+import { lateCommits } from './f31-late-commits.ts'
+import { pinnedHorizon } from './f32-pinned-horizon.ts'
+import { oneConnection } from './f33-one-connection.ts'
+import { lostListen } from './f34-lost-listen.ts'
+import { throwingCallbacks } from './f36-throwing-callbacks.ts'
+import { cycles } from './f37-cycles.ts'
+import { batches } from './f38-batches.ts'
+
+export const scenarios: readonly Scenario[] = [
+  killConsumers,
+  killBeforeSettlement,
+  killInTransport,
+  killRelays,
+  killAroundCommit,
+  restartServers,
+  endSessions,
+  partition,
+  halfOpen,
+  slowNetwork,
+  freezeProcesses,
+  slowConsumer,
+  blockedLoop,
+  duplicates,
+  concurrentCopies,
+  redeliveryStorm,
+  poison,
+  fuzz,
+  oversized,
+  racingRelays,
+  gracefulClose,
+  lateCommits,
+  pinnedHorizon,
+  oneConnection,
+  lostListen,
+  throwingCallbacks,
+  cycles,
+  ...batches,
+]
