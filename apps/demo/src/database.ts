@@ -2,7 +2,7 @@ import { evtError, isEvtError, type Logger } from '@evt/core'
 import { type PgDlqStore, pgDlqStore } from '@evt/dlq-pg'
 import { type PgInbox, pgInbox } from '@evt/idempotency-pg'
 import { type PgOutbox, pgOutbox } from '@evt/outbox-pg'
-import { migrate, readMigrations } from '@evt/pg'
+import { migrate, type PgPoolLike, readMigrations } from '@evt/pg'
 import pg from 'pg'
 import type {} from './errors.ts'
 import { preparedPool } from './prepared-pool.ts'
@@ -10,6 +10,10 @@ import { preparedPool } from './prepared-pool.ts'
 /** The one database of orders, effects, outbox, inbox and dead letters. */
 export interface Database {
   readonly pool: pg.Pool
+  /** The same connections, for statements that are few and fixed. */
+  readonly prepared: PgPoolLike
+  /** Under what its messages are kept where others keep theirs too. */
+  readonly place: string
   readonly outbox: PgOutbox
   readonly inbox: PgInbox
   readonly deadLetters: PgDlqStore
@@ -37,7 +41,8 @@ export async function openDatabase(url: string, logger: Logger): Promise<Databas
     await Promise.all([outbox.migrate(), inbox.migrate(), deadLetters.migrate()])
     const migrations = readMigrations(import.meta.url)
     await migrate({ pool, name: 'demo', schema: 'demo', migrations, identifiers: {} })
-    return { pool, outbox, inbox, deadLetters, close }
+    const [place] = (await pool.query<{ name: string }>('select name from demo.place')).rows
+    return { pool, prepared, place: place!.name, outbox, inbox, deadLetters, close }
   } catch (error) {
     await close()
     if (isEvtError(error)) throw error

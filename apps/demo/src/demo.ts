@@ -1,30 +1,35 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { type Bus, createBus, invalidOption, type Logger } from '@evt/core'
+import { createBus, invalidOption, type Logger } from '@evt/core'
 import { exactlyOnce } from '@evt/idempotency'
 import type { PgTransaction } from '@evt/pg'
-import { checkBooks, readBooks } from './books.ts'
-import { openDatabase } from './database.ts'
+import { checkBooks, type RunFacts, readBooks } from './books.ts'
+import { type Database, openDatabase } from './database.ts'
+import { duplicatingOutbox } from './duplicating-outbox.ts'
 import { duplicatingTransport } from './duplicating-transport.ts'
 import { startEmbedded } from './embedded.ts'
 import { allEvents } from './events.ts'
 import { takeIn } from './intake.ts'
 import { OpenOrders } from './open-orders.ts'
 import { startProgress } from './progress.ts'
+import { untilQuiet } from './quiet.ts'
 import { readLines } from './read-lines.ts'
-import { formatReport } from './report.ts'
+import { formatReport, type RunFigures } from './report.ts'
 import { auditLog } from './services/audit.ts'
-import { inventory } from './services/inventory.ts'
-import { payment } from './services/payment.ts'
-import { shipping } from './services/shipping.ts'
+import { serviceNames, workersOf } from './services.ts'
 import type { DemoSettings } from './settings.ts'
 import { deadOrders, unfinishedOrders } from './unfinished-orders.ts'
+import { watchOrders } from './watch-orders.ts'
 
 const maxOpenOrders = 128
-const patienceMs = 60_000
 const drainMs = 15_000
+/** After a kill others wait so long for what the dead process held. */
+const leaseMs = 5_000
+/** How often the database is asked for ended orders, where services of other processes end them and where only ours do. */
+const watchMs = { split: 100, whole: 1_000 }
+/** Longer than any retry takes. */
+const lostAfterMs = 5_000
 
 /** Runs the order system. Resolves to whether its books are clean; `signal` ends it early, drained. */
 export async function runDemo(settings: DemoSettings, logger: Logger, signal: AbortSignal): Promise<boolean> {
@@ -44,6 +49,8 @@ async function run(
   signal: AbortSignal,
   afterwards: (step: () => Promise<unknown>) => void,
 ): Promise<boolean> {
+  const { services } = settings
+  const split = services.size < serviceNames.length
   const source = readLines(settings, signal)
   const folder = settings.data ?? (await mkdtemp(join(tmpdir(), 'evt-demo-')))
   if (settings.data !== undefined) await makeFolder(folder)
@@ -56,8 +63,8 @@ async function run(
   }
   const database = await openDatabase(url, logger)
   afterwards(database.close)
-  const { outbox, inbox, deadLetters } = database
-  const opened = await settings.openTransport(url)
+  const { inbox, deadLetters, place } = database
+  const opened = await settings.openTransport(database)
   afterwards(opened.close)
   const audit = await auditLog(join(folder, 'audit.ndjson'))
   afterwards(audit.close)
@@ -67,14 +74,41 @@ async function run(
   const onDuplicate = () => {
     duplicates += 1
   }
-  const once = exactlyOnce({ transactions: outbox, inbox, onDuplicate })
   const transport = duplicatingTransport(opened.transport)
-  const bus = createBus<PgTransaction>({ service: 'orders', transport, outbox, deadLetters, logger })
+  const outbox = opened.outbox === undefined ? database.outbox : duplicatingOutbox(opened.outbox)
+  const once = exactlyOnce({ transactions: outbox, inbox, onDuplicate })
+  const bus = createBus<PgTransaction>({
+    service: 'orders',
+    namespace: place,
+    transport,
+    outbox,
+    deadLetters,
+    logger,
+    defaults: { leaseMs },
+  })
   afterwards(() => bus.close({ deadlineMs: drainMs }))
   await bus.register(allEvents)
-  const workers = [payment(once, open), inventory(once, open), shipping(once, open)]
-  const subscriptions = await bus.subscribe(...workers, audit.subscription)
+  const definitions = [...workersOf(services, once, open), ...(services.has('audit') ? [audit.subscription] : [])]
+  const subscriptions = definitions.length === 0 ? [] : await bus.subscribe(...definitions)
+  const retried = () => subscriptions.reduce((sum, subscription) => sum + subscription.stats().retried, 0)
+  if (!services.has('intake')) {
+    process.stdout.write(`${[...services].join(', ')} at work\n`)
+    await untilAborted(signal)
+    const served = `retried ${retried()}, duplicates suppressed ${duplicates}, audited ${audit.lines}`
+    await bus.close({ deadlineMs: drainMs })
+    process.stdout.write(`${served}\n`)
+    return true
+  }
 
+  const lossy = transport.supports.durability === 'none'
+  const watching = new AbortController()
+  const watch = watchOrders({
+    database,
+    open,
+    everyMs: split ? watchMs.split : watchMs.whole,
+    lostAfterMs: lossy ? lostAfterMs : undefined,
+    signal: watching.signal,
+  })
   let linesCounted = 0
   let interrupted = false
   const startedMs = performance.now()
@@ -87,24 +121,29 @@ async function run(
     }
     await takeIn({ source, outbox, bus, open, signal, onCounted })
     interrupted = signal.aborted
-    if (settings.follow && !signal.aborted)
-      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
-    await quiet(bus, outbox, open, signal)
+    if (settings.follow && !signal.aborted) await untilAborted(signal)
+    await untilQuiet({ bus, database, open, drainMs, signal })
   } finally {
     progress.stop()
+    watching.abort()
+    await watch
   }
   const elapsedMs = performance.now() - startedMs
-  const retried = subscriptions.reduce((sum, subscription) => sum + subscription.stats().retried, 0)
+  const figures = { retried: retried(), duplicates, elapsedMs, finished: open.finished, toShipped: open.toShipped }
   await bus.close({ deadlineMs: drainMs })
+  const facts = { linesCounted, interrupted: interrupted || signal.aborted, open: open.size, lossy }
+  return balance(database, source.name, facts, { ...figures, audited: audit.lines })
+}
 
-  const books = await readBooks(database, source.name)
-  const { finished, toShipped } = open
-  const figures = { retried, duplicates, audited: audit.lines, finished, elapsedMs, toShipped }
-  process.stdout.write(`\n${formatReport(books, figures)}\n\n`)
-  const faults = checkBooks(books, { linesCounted, interrupted: interrupted || signal.aborted, open: open.size })
+/** Reports what the database holds and whether it adds up. */
+async function balance(database: Database, source: string, facts: RunFacts, figures: RunFigures): Promise<boolean> {
+  const books = await readBooks(database, source)
+  process.stdout.write(`\n${formatReport(books, figures, facts.lossy)}\n\n`)
+  const faults = checkBooks(books, facts)
   for (const fault of faults) process.stdout.write(`WRONG  ${fault}\n`)
   if (faults.length > 0) return false
-  process.stdout.write(`The books are clean${open.size > 0 ? `; ${open.size} orders go on next time` : ''}.\n`)
+  const rest = books.open === 0 ? '' : `; ${books.open} orders ${facts.lossy ? 'were lost' : 'go on next time'}`
+  process.stdout.write(`The books are clean${rest}.\n`)
   return true
 }
 
@@ -116,28 +155,6 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-/** Waits until every order is finished and the outbox is empty, as long as something moves. */
-async function quiet(
-  bus: Bus<PgTransaction>,
-  outbox: { count(): Promise<{ readonly waiting: number }> },
-  open: OpenOrders,
-  signal: AbortSignal,
-): Promise<void> {
-  let last = ''
-  let movedMs = performance.now()
-  for (;;) {
-    const { waiting } = await outbox.count()
-    if (open.size === 0 && waiting === 0) return
-    const now = `${open.finished} ${waiting}`
-    if (now !== last) movedMs = performance.now()
-    last = now
-    const limitMs = signal.aborted ? drainMs : patienceMs
-    if (performance.now() - movedMs > limitMs) {
-      const { parts } = await bus.health()
-      const states = parts.map((part) => `${part.name} is ${part.status}`).join(', ')
-      process.stdout.write(`Nothing moved for ${limitMs} ms: ${states}\n`)
-      return
-    }
-    await delay(50)
-  }
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
 }

@@ -1,8 +1,13 @@
-import type { Transport } from '@evt/core'
+import type { Outgoing, Transport } from '@evt/core'
 import { strikes } from './random.ts'
 
+/** Whether fate has it delivered twice: follows from topic and key. */
+export function isDeliveredTwice({ topic, key, id }: Outgoing, share = 0.01): boolean {
+  return strikes(`${topic} ${key ?? id}`, 'duplicate', share)
+}
+
 /** Delivers 1 % of the messages twice, as brokers do at the wrong moment; which ones follows from topic and key. */
-export function duplicatingTransport(transport: Transport, share = 0.01): Transport {
+export function duplicatingTransport(transport: Transport, share?: number): Transport {
   return {
     name: transport.name,
     // Asked each time: it is final only once the transport is open.
@@ -13,10 +18,9 @@ export function duplicatingTransport(transport: Transport, share = 0.01): Transp
     declare: (topic) => transport.declare(topic),
     async publish(batch) {
       // The second copy follows right behind the first, so that order and the prefix rule hold as without it.
-      const sent = batch.flatMap((message, index) => {
-        const twice = strikes(`${message.topic} ${message.key ?? message.id}`, 'duplicate', share)
-        return twice ? [{ index }, { index, copy: true }] : [{ index }]
-      })
+      const sent = batch.flatMap((message, index) =>
+        isDeliveredTwice(message, share) ? [{ index }, { index, copy: true }] : [{ index }],
+      )
       const failures = await transport.publish(sent.map(({ index }) => batch[index]!))
       return failures.flatMap((failure) => {
         const { index, copy } = sent[failure.index]!

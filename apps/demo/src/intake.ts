@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Bus, evtError, isEvtError } from '@evt/core'
-import type { PgOutbox } from '@evt/outbox-pg'
 import { type PgTransaction, pgFailure } from '@evt/pg'
+import type { DemoOutbox } from './duplicating-outbox.ts'
 import type {} from './errors.ts'
 import { type Order, OrderCreated } from './events.ts'
 import type { OpenOrders } from './open-orders.ts'
@@ -11,7 +11,7 @@ import type { Line, LineSource } from './read-lines.ts'
 
 export interface Intake {
   readonly source: LineSource
-  readonly outbox: PgOutbox
+  readonly outbox: Pick<DemoOutbox, 'run'>
   readonly bus: Bus<PgTransaction>
   readonly open: OpenOrders
   readonly signal: AbortSignal

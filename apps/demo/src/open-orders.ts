@@ -18,6 +18,12 @@ export class OpenOrders {
   get size(): number {
     return this.#committedMs.size
   }
+  has(id: string): boolean {
+    return this.#committedMs.has(id)
+  }
+  ids(): readonly string[] {
+    return [...this.#committedMs.keys()]
+  }
   /** Waits for room and says how much there is; 0 once the signal is aborted. */
   async room(signal: AbortSignal): Promise<number> {
     while (this.size >= this.#limit && !signal.aborted) await this.#change(signal)
@@ -31,7 +37,7 @@ export class OpenOrders {
     const nowMs = performance.now()
     for (const id of ids) if (this.#committedMs.has(id)) this.#committedMs.set(id, nowMs)
   }
-  /** They were not accepted after all. */
+  /** They were not accepted after all, or are lost. */
   forget(ids: readonly string[]): void {
     for (const id of ids) this.#committedMs.delete(id)
     this.#wake()

@@ -1,5 +1,5 @@
 import type { RecordableHistogram } from 'node:perf_hooks'
-import type { Books } from './books.ts'
+import { type Books, handledOf, publishedOf } from './books.ts'
 
 /** Counted while this process ran; the rest of the report is read from the database. */
 export interface RunFigures {
@@ -12,7 +12,7 @@ export interface RunFigures {
   readonly toShipped: Pick<RecordableHistogram, 'count' | 'percentile'>
 }
 
-export function formatReport(books: Books, run: RunFigures): string {
+export function formatReport(books: Books, run: RunFigures, lossy: boolean): string {
   const percentile = (percent: number) =>
     run.toShipped.count === 0 ? '-' : `${(run.toShipped.percentile(percent) / 1_000).toFixed(1)} ms`
   const rows: readonly (readonly [string, number | string])[] = [
@@ -24,7 +24,13 @@ export function formatReport(books: Books, run: RunFigures): string {
     ['shipped', books.shipped],
     ['cancelled', books.cancelled],
     ['dead-lettered', books.deadLettered],
-    ['open', books.open],
+    ...(lossy
+      ? ([
+          ['published', publishedOf(books)],
+          ['handled', handledOf(books)],
+          ['lost (NATS core delivers at most once)', books.open],
+        ] as const)
+      : ([['open', books.open]] as const)),
     ['retried *', run.retried],
     ['duplicates suppressed *', run.duplicates],
     ['audited *', run.audited],

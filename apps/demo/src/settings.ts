@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
 import { invalidOption } from '@evt/core'
 import { type Addresses, readAddresses } from './addresses.ts'
-import { chooseTransport, type OpenedTransport, transports } from './transports.ts'
+import { readServices, type ServiceName, serviceNames } from './services.ts'
+import { chooseTransport, transports } from './transports.ts'
 
 export interface DemoSettings {
   /** A file, `-` for standard input, or nothing for the generated sample. */
@@ -14,7 +15,9 @@ export interface DemoSettings {
   /** The folder that is kept. */
   readonly data: string | undefined
   readonly addresses: Addresses
-  readonly openTransport: (postgres: string) => Promise<OpenedTransport>
+  readonly openTransport: ReturnType<typeof chooseTransport>
+  /** Those of this process. */
+  readonly services: ReadonlySet<ServiceName>
   readonly logLevel: string
 }
 
@@ -27,7 +30,8 @@ export const usage = `npm run demo -- [options]
   --follow              run until SIGINT or SIGTERM, then drain
   --data <folder>       keep the audit log and the embedded PostgreSQL there, and go on where they stopped
   --env <file>          take the servers from this file (EVT_PG_URL, …) instead of an embedded one
-  --transport <name>    ${Object.keys(transports).join(', ')}
+  --transport <name>    ${Object.keys(transports).join(', ')}; default pg
+  --services <list>     those of this process, default all: ${serviceNames.join(',')}
   --store <name>        pg
   --log-level <level>   of the log on standard error, default error
   --help                this text
@@ -44,6 +48,7 @@ export function readSettings(argv: readonly string[]): DemoSettings | 'help' {
   oneOf('--log-level', values['log-level'], levels)
   for (const option of ['orders', 'source', 'data', 'env'] as const)
     if (values[option] === '') throw invalidOption(`--${option}`, 'expected a value')
+  const services = readServices(values.services)
   const addresses = values.env === undefined ? {} : readAddresses(values.env)
   return {
     orders: values.orders,
@@ -53,7 +58,8 @@ export function readSettings(argv: readonly string[]): DemoSettings | 'help' {
     follow: values.follow,
     data: values.data,
     addresses,
-    openTransport: chooseTransport(values.transport, addresses),
+    openTransport: chooseTransport(values.transport, addresses, services.size < serviceNames.length),
+    services,
     logLevel: values['log-level'],
   }
 }
@@ -70,7 +76,8 @@ function parse(argv: readonly string[]) {
         follow: { type: 'boolean', default: false },
         data: { type: 'string' },
         env: { type: 'string' },
-        transport: { type: 'string', default: 'memory' },
+        transport: { type: 'string', default: 'pg' },
+        services: { type: 'string', default: serviceNames.join() },
         store: { type: 'string', default: 'pg' },
         'log-level': { type: 'string', default: 'error' },
         help: { type: 'boolean', default: false },

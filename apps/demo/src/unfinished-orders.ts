@@ -10,6 +10,16 @@ export async function unfinishedOrders(pool: Pool, dead: ReadonlySet<string>): P
   return rows.map((row) => row.id).filter((id) => !dead.has(id))
 }
 
+/** Those of some orders that were shipped or cancelled. */
+export async function endedOrders(pool: Pool, ids: readonly string[]): Promise<readonly string[]> {
+  if (ids.length === 0) return []
+  const { rows } = await pool.query<{ id: string }>(
+    `select order_id as id from demo.effects where order_id = any ($1) and kind in ('shipment', 'cancellation')`,
+    [ids],
+  )
+  return rows.map((row) => row.id)
+}
+
 /** Orders with a dead letter. A message delivered twice may have two of them. */
 export async function deadOrders(deadLetters: DlqStore): Promise<ReadonlySet<string>> {
   const found = new Set<string>()

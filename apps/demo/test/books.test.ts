@@ -8,6 +8,7 @@ const books: Books = {
   repeated: 3,
   orders: 90,
   paid: 88,
+  reserved: 85,
   shipped: 85,
   cancelled: 3,
   deadLettered: 2,
@@ -18,8 +19,8 @@ const books: Books = {
   waiting: 0,
   parked: 0,
 }
-const run: RunFacts = { linesCounted: 100, interrupted: false, open: 0 }
-const interrupted: RunFacts = { linesCounted: 40, interrupted: true, open: 5 }
+const run: RunFacts = { linesCounted: 100, interrupted: false, open: 0, lossy: false }
+const interrupted: RunFacts = { linesCounted: 40, interrupted: true, open: 5, lossy: false }
 
 test('books that agree are clean', () => {
   expect(checkBooks(books, run)).toEqual([])
@@ -49,6 +50,17 @@ test.each(lies)('%s is found', (_what, changedBooks, changedRun, rule) => {
 })
 
 test('a run that a signal ended cannot have counted fewer lines than it read', () => {
-  const faults = checkBooks(books, { linesCounted: 101, interrupted: true, open: 0 })
+  const faults = checkBooks(books, { linesCounted: 101, interrupted: true, open: 0, lossy: false })
   expect(faults).toEqual(['lines read <= lines counted: 101 and 100'])
+})
+
+test('where messages may be lost, each open order is one that was published and not handled', () => {
+  const lossy = { ...run, lossy: true }
+  const lost = { ...books, shipped: 83, open: 2, uniqueEffects: 259, effects: 259 }
+  expect(checkBooks(lost, lossy)).toEqual([])
+  expect(checkBooks(lost, run)).not.toEqual([])
+  expect(checkBooks({ ...lost, open: 1 }, lossy)).toContainEqual(
+    expect.stringContaining('published = handled + lost: 263 and 262'),
+  )
+  expect(checkBooks({ ...lost, waiting: 1 }, lossy)).toEqual(['messages waiting = 0: 1 and 0'])
 })

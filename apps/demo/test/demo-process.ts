@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type FreshDatabase, freshDatabase } from '@evt/servers'
+import pg from 'pg'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const killAt = new URL('kill-at.mjs', import.meta.url).href
@@ -23,6 +24,8 @@ export interface Ended {
 export interface DemoProcess {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
+  /** Resolves once it has written this, rejects when it ends without. */
+  says(text: string): Promise<void>
 }
 
 /** The demo as users run it, less the installation. */
@@ -46,21 +49,43 @@ export function startDemo(args: readonly string[], moments: readonly Moment[] = 
   const ended = new Promise<Ended>((resolve) => {
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
   })
-  return { child, ended }
+  const says = (text: string) =>
+    new Promise<void>((resolve, reject) => {
+      const look = () => {
+        if (stdout.includes(text)) resolve()
+      }
+      look()
+      child.stdout.on('data', look)
+      void ended.then(() => reject(new Error(`ended without "${text}": ${stdout}${stderr}`)))
+    })
+  return { child, ended, says }
 }
 
-/** A database of its own and the file that names it. */
-export async function demoDatabase(): Promise<FreshDatabase & { readonly env: string; readonly folder: string }> {
-  const database = await freshDatabase(4)
+export interface DemoDatabase extends FreshDatabase {
+  /** The file that names it. */
+  readonly env: string
+  readonly folder: string
+}
+
+/** A database of its own, or the one of a server of its own, and the file that names it and these other servers. */
+export async function demoDatabase(own?: string, others: Readonly<Record<string, string>> = {}): Promise<DemoDatabase> {
+  const database = own === undefined ? await freshDatabase(4) : databaseOf(own)
   const folder = await mkdtemp(join(tmpdir(), 'evt-demo-test-'))
   const env = join(folder, 'servers.env')
-  await writeFile(env, `EVT_PG_URL=${database.url}\n`)
+  const lines = Object.entries({ EVT_PG_URL: database.url, ...others }).map(([name, url]) => `${name}=${url}\n`)
+  await writeFile(env, lines.join(''))
   return { ...database, env, folder }
+}
+
+function databaseOf(url: string): FreshDatabase {
+  const pool = new pg.Pool({ connectionString: url, max: 4 })
+  pool.on('error', () => undefined)
+  return { url, pool, drop: () => pool.end() }
 }
 
 /** The number in a row of the report. */
 export function figure(stdout: string, name: string): number {
-  const row = new RegExp(`^${name.replaceAll('*', '\\*')} +(\\d+)`, 'm').exec(stdout)
+  const row = new RegExp(`^${name.replaceAll(/[*()]/g, '\\$&')} +(\\d+)`, 'm').exec(stdout)
   if (row === null) throw new Error(`no row "${name}" in: ${stdout}`)
   return Number(row[1])
 }

@@ -23,6 +23,7 @@ test('without arguments it is the sample of 10,000 on embedded servers', () => {
     data: undefined,
     addresses: {},
     openTransport: expect.any(Function),
+    services: new Set(['payment', 'inventory', 'shipping', 'audit', 'intake']),
     logLevel: 'error',
   })
 })
@@ -46,6 +47,15 @@ const wrong: readonly (readonly [string, readonly string[], string])[] = [
   ['a negative seed', ['--seed=-1'], '--seed'],
   ['an unknown transport', ['--transport', 'pigeon'], '--transport'],
   ['a transport with the name of an inherited property', ['--transport', 'toString'], '--transport'],
+  ['a transport whose server is not named', ['--transport', 'kafka'], 'EVT_KAFKA_URL'],
+  ['an unknown service', ['--services', 'payment,lottery'], 'lottery'],
+  ['no service', ['--services', ''], '--services'],
+  ['separate services without servers that outlive them', ['--services', 'payment', '--transport', 'pg'], '--services'],
+  [
+    'separate services on what lives in one process',
+    ['--services', 'payment', '--transport', 'memory', '--env', envFile('EVT_PG_URL=postgres://h/d\n')],
+    'memory',
+  ],
   ['an unknown store', ['--store', 'paper'], '--store'],
   ['an unknown log level', ['--log-level', 'loud'], '--log-level'],
   ['an environment file that is not there', ['--env', join(folder, 'nowhere')], '--env'],
@@ -71,19 +81,16 @@ test.each([['a file that is not there', join(folder, 'nowhere')] as const, ['a f
   },
 )
 
-test('a transport is given the address it needs, and without it says which one before anything is started', async () => {
-  const given: string[] = []
-  const open = (address: string) => {
-    given.push(address)
-    return transports.memory!.open(address)
+test('a transport is given the address it needs, and the database', async () => {
+  const given: unknown[] = []
+  const open = (...what: readonly unknown[]) => {
+    given.push(what)
+    return transports.memory!.open('', database)
   }
-  const choices = { pigeon: { address: 'EVT_REDIS_URL', open }, elephant: { address: 'EVT_PG_URL', open } } as const
-  await (await chooseTransport('pigeon', { EVT_REDIS_URL: 'redis://h' }, choices)('postgres://h')).close()
-  await (await chooseTransport('elephant', {}, choices)('postgres://h')).close()
-  expect(given).toEqual(['redis://h', 'postgres://h'])
-  const error = thrownBy(() => chooseTransport('pigeon', { EVT_NATS_URL: 'nats://h' }, choices))
-  expect(isEvtError(error, 'EVT_OPTION_INVALID')).toBe(true)
-  expect((error as Error).message).toContain('EVT_REDIS_URL')
+  const database = { pool: {}, prepared: {} } as never
+  const choices = { pigeon: { address: 'EVT_REDIS_URL', shared: true, open } } as const
+  await (await chooseTransport('pigeon', { EVT_REDIS_URL: 'redis://h' }, false, choices)(database)).close()
+  expect(given).toEqual([['redis://h', database]])
 })
 
 function thrownBy(work: () => unknown): unknown {
