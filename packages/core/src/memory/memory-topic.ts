@@ -71,7 +71,8 @@ export class MemoryTopic {
     const after = from === 'earliest' || from instanceof Date ? -1 : Number(from.position) - this.#run.firstPosition
     const sinceMs = from instanceof Date ? from.getTime() : 0
     for (const { outgoing, sequence, publishedMs } of this.#log.messages(this.name)) {
-      if (sequence > after && publishedMs >= sinceMs) group.add(new MemoryMessage(outgoing, this.#run, sequence, publishedMs))
+      if (sequence > after && publishedMs >= sinceMs)
+        group.add(new MemoryMessage(outgoing, this.#run, sequence, publishedMs))
     }
   }
   wakePublishers(): void {
