@@ -172,10 +172,11 @@ export function createRig(parts: RigParts): Rig {
           const inTime = await Promise.race([member.ended.then(() => true), delay(stopLimitMs, false)])
           if (!inTime) member.signal('SIGKILL')
           const { code, stderr } = await member.ended
+          // One that was told before it listened for the signal ends by it, silently.
           const crashed = ledger.of('crash').some((entry) => entry.pid === member.pid)
           rig.expect(
             'a program did not end cleanly',
-            crashed || (inTime && code === 0),
+            crashed || (inTime && (code === 0 || (code === null && stderr === ''))),
             `${member.program} ${code}`,
             stderr,
           )

@@ -149,12 +149,12 @@ export function settleCases(factory: TransportFactory): readonly ConformanceCase
       name: 'what a consumer held when it went away is delivered again as a suspect',
       run: () =>
         withTransport(factory, async (transport) => {
-          const first = await consumeAs(transport, 'a', { leaseMs: 200 })
+          const first = await consumeAs(transport, 'a', { leaseMs: 1_000 })
           await send(transport, [outgoing('one')])
           const [held] = await readSome(first, 1)
           expectThat(held !== undefined && !held.suspect, 'a first hand-over is no suspect')
           await first.close()
-          const second = await consumeAs(transport, 'a', { leaseMs: 200 })
+          const second = await consumeAs(transport, 'a', { leaseMs: 1_000 })
           const { lease, attempts } = transport.supports
           if (lease === 'none') {
             expectThat((await readSome(second, 1, quietMs)).length === 0, 'without leases nothing is delivered again')

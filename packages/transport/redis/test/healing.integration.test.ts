@@ -2,7 +2,6 @@ import { type RunningServer, redis } from '@evt/servers'
 import {
   acknowledge,
   consumeAs,
-  eventually,
   publish,
   range,
   readSome,
@@ -69,18 +68,6 @@ redis.describe('a reader whose server has lost something', () => {
       await consumer.close()
     })
   }
-
-  test('an ephemeral reader whose group was destroyed before it had seen anything gets nothing older than itself', async () => {
-    const transport = await place.transport()
-    await publish(transport, 5)
-    const untilMs = Date.now() + 2
-    await eventually(() => Date.now() > untilMs, 'a millisecond passes')
-    const consumer = await consumeAs(transport, 'e', { as: { reader: 'ephemeral' }, from: 'latest' })
-    await place.client.xgroup('DESTROY', place.key('stream'), 'test/e')
-    await publish(transport, 1, 5)
-    expect((await readSome(consumer, 1)).map(textOf)).toEqual(['5'])
-    await consumer.close()
-  })
 
   test('an ephemeral reader whose group was destroyed goes on behind what it has seen', async () => {
     const transport = await place.transport()

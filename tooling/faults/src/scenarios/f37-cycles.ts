@@ -14,6 +14,8 @@ export const cycles: Scenario = {
     rig.set('heap percent', heapPercent)
     rig.expect('timers are left', timers <= 0, `${timers}`)
     rig.expect('listeners are left', listeners <= 0, `${listeners}`)
-    rig.expect('the heap has grown', heapPercent <= 2, `${heapPercent} %`)
+    // After a few hundred cycles what the engine still warms up weighs more than what a cycle could leave.
+    const limitPercent = (size.cycles ?? 0) < 1_000 ? 5 : 2
+    rig.expect('the heap has grown', heapPercent <= limitPercent, `${heapPercent} %`)
   },
 }
