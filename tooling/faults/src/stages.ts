@@ -64,6 +64,31 @@ export const stages: Readonly<Record<string, Stage>> = {
       }
     },
   },
+  jetstream: {
+    broker: 'nats',
+    transportName: 'jetstream',
+    apart: true,
+    order: 'process',
+    async open(url, clock) {
+      const [{ connect }, { jetstreamTransport }] = await Promise.all([import('nats'), import('@evt/transport-nats')])
+      // A program that is started while the server is away waits for it.
+      const forEver = { maxReconnectAttempts: -1, reconnectTimeWait: 250, waitOnFirstConnect: true }
+      const connection = () => connect({ servers: url, ...forEver })
+      return { transport: jetstreamTransport({ connection, clock }), close: async () => undefined }
+    },
+  },
+  kafka: {
+    broker: 'kafka',
+    transportName: 'kafka',
+    apart: true,
+    order: 'group',
+    async open(url, clock) {
+      const { kafkaTransport } = await import('@evt/transport-kafka')
+      // The least there is: whoever is killed keeps its partitions for so long.
+      const transport = kafkaTransport({ brokers: [new URL(url).host], sessionMs: 6_000, clock })
+      return { transport, close: async () => undefined }
+    },
+  },
 }
 
 /** What `--store` may name. */
