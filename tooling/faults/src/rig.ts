@@ -82,7 +82,8 @@ export function createRig(parts: RigParts): Rig {
   const members: Member[] = []
   const findings: Finding[] = []
   const figures: Record<string, number> = {}
-  const proxies: TcpProxy[] = []
+  const ways: TcpProxy[] = []
+  const own: TcpProxy[] = []
   let databaseUrl = database.url
   let brokerUrl = parts.broker?.url ?? ''
   let started = 0
@@ -116,16 +117,17 @@ export function createRig(parts: RigParts): Rig {
     },
     between: (low, high) => Math.floor(low + random() * (high - low + 1)),
     async proxied() {
-      const around = async (url: string) => {
-        const proxy = await startProxy(new URL(url), random)
-        proxies.push(proxy)
+      const around = async (url: string, standing: TcpProxy | undefined) => {
+        const proxy = standing ?? (await startProxy(new URL(url)))
+        if (standing === undefined) own.push(proxy)
+        ways.push(proxy)
         const through = new URL(url)
         through.port = String(proxy.port)
         return through.href
       }
-      databaseUrl = await around(database.url)
-      if (parts.broker !== undefined) brokerUrl = await around(parts.broker.url)
-      return proxies
+      databaseUrl = await around(database.url, undefined)
+      if (parts.broker !== undefined) brokerUrl = await around(parts.broker.url, parts.broker.proxy)
+      return ways
     },
     publisher: (program) => start<PublisherProgram>('publisher', program),
     worker: (program = {}) => start<WorkerProgram>('worker', { relay: true, ...program }),
@@ -204,7 +206,12 @@ export function createRig(parts: RigParts): Rig {
     async dispose() {
       for (const member of members) if (member.running) member.signal('SIGKILL')
       await Promise.all(members.map((member) => member.ended))
-      await Promise.all(proxies.map((proxy) => proxy.close()))
+      for (const way of ways) {
+        way.poison({})
+        way.up()
+        way.reset()
+      }
+      await Promise.all(own.map((proxy) => proxy.close()))
     },
   }
   return rig
