@@ -41,6 +41,8 @@ export interface Ledger {
   /** In the order of their time. */
   of<K extends Kind>(...kinds: readonly K[]): readonly Extract<Entry, { readonly kind: K }>[]
   count(kind: Kind): number
+  /** When the newest of these was told; before everything where there is none. */
+  newestMs(kind: Kind): number
   /** The process that told the newest of these. */
   lastPid(...kinds: readonly Kind[]): number | undefined
   /** Durable when it returns. */
@@ -74,6 +76,7 @@ export function openLedger(file: string): Ledger {
       return found.sort((left, right) => left.atMs - right.atMs)
     },
     count: (kind) => byKind.get(kind)?.length ?? 0,
+    newestMs: (kind) => byKind.get(kind)?.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY,
     lastPid(...kinds) {
       const newest = kinds.flatMap((kind) => byKind.get(kind)?.at(-1) ?? [])
       return newest.sort((left, right) => right.atMs - left.atMs)[0]?.pid

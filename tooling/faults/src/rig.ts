@@ -28,6 +28,8 @@ export interface QuietOptions {
   readonly groups?: number | undefined
   /** Messages that the harness has stored itself. */
   readonly extra?: number | undefined
+  /** Runs before each look at the database. */
+  readonly beforeLook?: (() => Promise<void>) | undefined
   /** So long nothing may move before the wait is given up and the checker asked. Default 20,000. */
   readonly patienceMs?: number | undefined
   /** So long it may take in all. Default 600,000. */
@@ -47,6 +49,7 @@ export interface Rig extends RigParts {
   publisher(program: Partly<PublisherProgram>): Member
   worker(program?: Partial<WorkerProgram>): Member
   relay(program?: Partial<RelayProgram>): Member
+  bridge(program?: Partial<Program>): Member
   cycles(program: Program & { readonly cycles: number }): Member
   readonly members: readonly Member[]
   /** Waits until work has begun, so that what is done next strikes it. */
@@ -132,18 +135,22 @@ export function createRig(parts: RigParts): Rig {
     publisher: (program) => start<PublisherProgram>('publisher', program),
     worker: (program = {}) => start<WorkerProgram>('worker', { relay: true, ...program }),
     relay: (program = {}) => start<RelayProgram>('relay', program),
+    bridge: (program = {}) => start('bridge', program),
     cycles: (program) => start('cycles', program),
     async flowing() {
-      const flows = await until(() => ledger.count('start') + ledger.count('sent') >= 20, 30_000)
+      const work = () => ledger.count('start') + ledger.count('sent')
+      const before = work()
+      const flows = await until(() => work() >= before + 20, 30_000)
       rig.expect('no work began', flows)
     },
-    async quiet({ groups = 1, extra = 0, patienceMs = 20_000, limitMs = 600_000, quietMs = 300 } = {}) {
+    async quiet({ groups = 1, extra = 0, patienceMs = 20_000, limitMs = 600_000, quietMs = 300, beforeLook } = {}) {
       const patience = parts.bug === undefined ? 1 : impatience
       const endMs = performance.now() + (parts.bug === undefined ? limitMs : patienceMs)
       let last = ''
       let movedMs = performance.now()
       let doneMs: number | undefined
       for (;;) {
+        await beforeLook?.()
         const now = await database.progress()
         const due = extra + Math.max(now.committed, ledger.count('ok'))
         parts.progress(`${now.effects + now.letters} of ${due * groups}`)

@@ -47,7 +47,7 @@ const bus: Bus<PgTransaction> = createBus<PgTransaction>({
   namespace: program.namespace,
   transport,
   outbox: store.outbox,
-  deadLetters: store.deadLetters,
+  deadLetters: program.brokerLetters === true ? undefined : store.deadLetters,
   logger,
   clock,
   use: throwing ? [throwingMiddleware()] : [],
