@@ -60,6 +60,8 @@ export interface WorkerProgram extends Program {
   readonly relay: boolean
   readonly relayLeaseMs?: number | undefined
   readonly relayPollMs?: number | undefined
+  /** What the transport does where the broker has lost its state; for stages that have the choice. */
+  readonly onMissing?: 'fail' | undefined
   /** Default `work`. */
   readonly groups?: readonly string[] | undefined
   /** Whether a group `claims` handles everything too, idempotent by claims instead of exactly once. */

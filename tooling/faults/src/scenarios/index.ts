@@ -5,6 +5,7 @@ import { killInTransport } from './f02-kill-in-transport.ts'
 import { killRelays } from './f03-kill-relays.ts'
 import { killAroundCommit } from './f04-kill-around-commit.ts'
 import { restartServers } from './f05-restart-servers.ts'
+import { lostState } from './f06-lost-state.ts'
 import { endSessions } from './f07-terminate-sessions.ts'
 import { partition } from './f09-partition.ts'
 import { halfOpen } from './f10-half-open.ts'
@@ -35,6 +36,7 @@ export const scenarios: readonly Scenario[] = [
   killRelays,
   killAroundCommit,
   restartServers,
+  lostState,
   endSessions,
   partition,
   halfOpen,
