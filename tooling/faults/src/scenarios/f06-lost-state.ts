@@ -5,6 +5,7 @@ import { type Crew, startCrew } from '../nemesis/crew.ts'
 import { publishAll } from '../nemesis/publish-all.ts'
 import { openOperator } from '../operator/open-operator.ts'
 import type { Loss, Operator } from '../operator/operator.ts'
+import { expectNewHandled } from '../recovery.ts'
 import type { Rig } from '../rig.ts'
 import type { Scenario } from '../scenario.ts'
 import { type Taking, takenBy } from '../taken.ts'
@@ -58,21 +59,11 @@ export const lostState: Scenario = {
 
 /** What was published after the loss reaches a handler, and somebody said what had happened. */
 async function expectRecovery(rig: Rig, lostMs: number, { what }: Loss): Promise<void> {
-  const { ledger } = rig
-  const later = () => new Set(ledger.of('invoke').flatMap(({ message, atMs }) => (atMs > lostMs ? [message] : [])))
-  const isBack = () => {
-    const published = later()
-    return ledger.of('start').find(({ message }) => published.has(message))
-  }
   const endMs = performance.now() + recoveryLimitMs
-  while (isBack() === undefined && performance.now() < endMs) await delay(100)
-  const back = isBack()
-  const tookMs = (back?.atMs ?? Number.POSITIVE_INFINITY) - lostMs
-  rig.expect(`no handler ran within ${recoveryLimitMs} ms: ${what}`, tookMs <= recoveryLimitMs)
-  if (back !== undefined) rig.set('recovery ms', Math.max(rig.figures['recovery ms'] ?? 0, tookMs))
+  await expectNewHandled(rig, lostMs, recoveryLimitMs, what)
   // A loss of what is looked at only now and then is noticed later.
   await delay(1_000)
-  const told = () => ledger.of('error').some(({ during, atMs }) => during !== 'connection' && atMs > lostMs)
+  const told = () => rig.ledger.of('error').some(({ during, atMs }) => during !== 'connection' && atMs > lostMs)
   while (!told() && performance.now() < endMs) await delay(100)
   rig.expect(`nobody reported it: ${what}`, told())
 }

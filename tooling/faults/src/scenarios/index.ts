@@ -19,7 +19,9 @@ import { redeliveryStorm } from './f18-storm.ts'
 import { poison } from './f19-poison.ts'
 import { fuzz } from './f20-fuzz.ts'
 import { oversized } from './f21-oversized.ts'
+import { noWrites } from './f22-no-writes.ts'
 import { racingRelays } from './f23-racing-relays.ts'
+import { comeAndGo } from './f26-come-and-go.ts'
 import { gracefulClose } from './f27-graceful-close.ts'
 import { lateCommits } from './f31-late-commits.ts'
 import { pinnedHorizon } from './f32-pinned-horizon.ts'
@@ -50,7 +52,9 @@ export const scenarios: readonly Scenario[] = [
   poison,
   fuzz,
   oversized,
+  noWrites,
   racingRelays,
+  comeAndGo,
   gracefulClose,
   lateCommits,
   pinnedHorizon,
