@@ -6,13 +6,18 @@ import { until } from './until.ts'
 export async function finish(
   rig: Rig,
   crew: Crew,
-  options: QuietOptions & { readonly groupNames?: readonly string[]; readonly judgesItself?: boolean } = {},
+  options: QuietOptions & {
+    readonly groupNames?: readonly string[]
+    readonly judgesItself?: boolean
+    /** Asked once all is quiet. */
+    readonly taken?: () => ReadonlySet<string>
+  } = {},
 ): Promise<void> {
   const groups = options.groupNames ?? ['work']
   await rig.quiet({ groups: groups.length, ...options })
   crew.rest()
   await rig.stop(crew.running)
-  if (options.judgesItself !== true) await rig.checkAll({ groups })
+  if (options.judgesItself !== true) await rig.checkAll({ groups, taken: options.taken?.() ?? new Set() })
 }
 
 /** Waits until handlers start again after a moment, or nothing is left to start, for as long as the limit. */

@@ -28,6 +28,8 @@ export type Report =
   | { readonly kind: 'taken'; readonly message: string; readonly consumer: string }
   | { readonly kind: 'end'; readonly message: string; readonly consumer: string; readonly as: 'returned' | 'thrown' }
   | { readonly kind: 'sent'; readonly message: string; readonly key: string }
+  /** Processor time of a program so far, told when it is asked. */
+  | { readonly kind: 'usage'; readonly cpuMs: number }
   | { readonly kind: 'crash'; readonly point: string }
   | { readonly kind: 'error'; readonly during: string; readonly text: string }
 export type Entry = Report & { readonly atMs: number; readonly pid: number }

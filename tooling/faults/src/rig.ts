@@ -64,6 +64,8 @@ export interface Rig extends RigParts {
     /** Groups more whose effects may happen twice. */
     readonly atLeastOnce?: readonly string[]
     readonly ordered?: boolean
+    /** Messages that were taken away on purpose. */
+    readonly taken?: ReadonlySet<string> | undefined
   }): Promise<void>
   expect(what: string, holds: boolean, ...examples: readonly string[]): void
   /** Adds to a figure of the report. */
@@ -192,9 +194,14 @@ export function createRig(parts: RigParts): Rig {
         }),
       )
     },
-    async checkAll({ groups = ['work'], atLeastOnce = [], ordered = stage.order === 'group' } = {}) {
+    async checkAll({ groups = ['work'], atLeastOnce = [], ordered = stage.order === 'group', taken } = {}) {
       const named = (some: readonly string[]) => some.map((group) => `faults/${group}`)
-      const expected = { consumers: named([...groups, ...atLeastOnce]), atLeastOnce: named(atLeastOnce), ordered }
+      const expected = {
+        consumers: named([...groups, ...atLeastOnce]),
+        atLeastOnce: named(atLeastOnce),
+        ordered,
+        taken,
+      }
       findings.push(...check(ledger, await database.facts(), expected))
       const starts = ledger.of('start')
       rig.set('messages', new Set(starts.map((entry) => entry.message)).size)

@@ -7,6 +7,11 @@ export interface OpenedTransport {
   readonly transport: Transport
   close(): Promise<void>
 }
+/** What a scenario may ask of a stage's transport. */
+export interface StageSettings {
+  /** Where the stage `failsOnMissing`. */
+  readonly onMissing?: 'fail' | undefined
+}
 /** A transport that the whole suite runs on, behind the outbox of the store. */
 export interface Stage {
   /** The server it needs beside the store's, if any. */
@@ -17,8 +22,10 @@ export interface Stage {
   readonly apart: boolean
   /** How far order within a key reaches. */
   readonly order: 'process' | 'group'
+  /** Whether its transport may be told to leave alone what is missing on the broker. */
+  readonly failsOnMissing?: true
   /** Imports its package only now, so that a program loads what it uses and nothing else. */
-  open(url: string, clock: Clock): Promise<OpenedTransport>
+  open(url: string, clock: Clock, settings?: StageSettings): Promise<OpenedTransport>
 }
 
 /** What `--transport` may name. */
@@ -54,12 +61,13 @@ export const stages: Readonly<Record<string, Stage>> = {
     transportName: 'redis',
     apart: true,
     order: 'process',
-    async open(url, clock) {
+    failsOnMissing: true,
+    async open(url, clock, { onMissing } = {}) {
       const [{ Redis }, { redisTransport }] = await Promise.all([import('ioredis'), import('@evt/transport-redis')])
       const client = new Redis(url)
       client.on('error', () => undefined)
       return {
-        transport: redisTransport({ client, clock }),
+        transport: redisTransport({ client, clock, onMissing }),
         close: async () => client.disconnect(),
       }
     },

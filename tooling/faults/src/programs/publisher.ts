@@ -10,7 +10,7 @@ import type { PublisherProgram } from './specification.ts'
 import { openStore, skewedClock } from './store.ts'
 
 const program = readProgram<PublisherProgram>()
-const { lines = 8, keys = 4, holdMs = 0, copies = 1, flakyFailures = 1 } = program
+const { lines = 8, keys = 4, holdMs = 0, copies = 1, flakyFailures = 1, keyPrefix = 'k' } = program
 const stage = stageOf(program.stage)
 const clock = skewedClock(program.clockSkewMs)
 const store = openStore(program, false)
@@ -32,7 +32,7 @@ const startedMs = performance.now()
 
 async function publishOne(number: number, line: number, random: () => number): Promise<void> {
   const message = messageId(number)
-  const key = keys === 0 ? '' : `k${line}-${Math.floor(random() * keys)}`
+  const key = keys === 0 ? '' : `${keyPrefix}${line}-${Math.floor(random() * keys)}`
   const payload: Payload = { number, key, failures: failuresOf(random()), padding }
   const rollsBack = random() < (program.rollbackShare ?? 0)
   const heldMs = Math.floor(random() * holdMs)

@@ -20,7 +20,7 @@ const stage = stageOf(program.stage)
 const clock = skewedClock(program.clockSkewMs)
 const relay = program.relay ? { leaseMs: relayLeaseMs, pollMs: relayPollMs, batch: 200 } : false
 const store = openStore(program, relay)
-const opened = await stage.open(program.brokerUrl, clock)
+const opened = await stage.open(program.brokerUrl, clock, { onMissing: program.onMissing })
 
 // A seeded bug is part of what is watched.
 const watched = watchOutstanding(store.bug.transport?.(opened.transport) ?? opened.transport)
@@ -33,8 +33,9 @@ const transport =
         seed: program.seed,
       })
 const tell = (fields: object, text = '') => {
-  const { error } = fields as { error?: unknown }
-  report({ kind: 'error', during: text, text: error instanceof Error ? error.message : String(error) })
+  const { error, during, what } = fields as { error?: unknown; during?: string; what?: string }
+  const about = error instanceof Error ? error.message : String(error ?? what ?? '')
+  report({ kind: 'error', during: during ?? text, text: about })
 }
 const logger: Logger = throwing ? throwingLogger() : { ...silentLogger, warn: tell, error: tell }
 process.on('unhandledRejection', (reason) => {
@@ -95,6 +96,7 @@ report({ kind: 'ready' })
 const ticks = monitorEventLoopDelay({ resolution: 10 })
 ticks.enable()
 process.once('SIGTERM', () => report({ kind: 'closing' }))
+process.on('SIGUSR2', () => report({ kind: 'usage', cpuMs: cpuMs() }))
 await bus.run({ deadlineMs: program.closeDeadlineMs ?? 10_000 })
 await opened.close()
 await store.pool.end()
@@ -106,6 +108,10 @@ report({
   figures: { firstRssMb, rssMb, outstanding: watched.most, mostRunning, polluted, longestTickMs: ticks.max / 1e6 },
 })
 
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
+}
 function classifier(): () => undefined {
   const strike = throwEvery(3)
   return () => strike() as undefined
