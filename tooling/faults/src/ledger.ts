@@ -28,8 +28,10 @@ export type Report =
   | { readonly kind: 'taken'; readonly message: string; readonly consumer: string }
   | { readonly kind: 'end'; readonly message: string; readonly consumer: string; readonly as: 'returned' | 'thrown' }
   | { readonly kind: 'sent'; readonly message: string; readonly key: string }
-  /** Processor time of a program so far, told when it is asked. */
-  | { readonly kind: 'usage'; readonly cpuMs: number }
+  /** Of a program, when it is asked: processor time so far, memory now, and the most since it was asked last. */
+  | { readonly kind: 'usage'; readonly cpuMs: number; readonly rssMb: number; readonly mostRssMb: number }
+  /** More of them than the process had before. */
+  | { readonly kind: 'connections'; readonly most: number; readonly allowed: number }
   | { readonly kind: 'crash'; readonly point: string }
   | { readonly kind: 'error'; readonly during: string; readonly text: string }
 export type Entry = Report & { readonly atMs: number; readonly pid: number }

@@ -207,6 +207,7 @@ export function createRig(parts: RigParts): Rig {
       rig.set('messages', new Set(starts.map((entry) => entry.message)).size)
       const runs = new Set(starts.map((entry) => `${entry.consumer} ${entry.message} ${entry.attempt}`)).size
       rig.set('runs again', starts.length - runs)
+      rig.set('most connections', Math.max(0, ...ledger.of('connections').map(({ most }) => most)))
     },
     expect(what, holds, ...examples) {
       if (!holds) findings.push({ what, count: 1, examples })

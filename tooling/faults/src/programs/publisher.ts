@@ -5,6 +5,7 @@ import type { PgTransaction } from '@evt/pg'
 import { seededRandom } from '@evt/testing'
 import { stageOf } from '../stages.ts'
 import { Keyed, messageId, type Payload, Plain } from './messages.ts'
+import { watchPeaks } from './peaks.ts'
 import { readProgram, report } from './report.ts'
 import type { PublisherProgram } from './specification.ts'
 import { openStore, skewedClock } from './store.ts'
@@ -27,6 +28,7 @@ const bus = createBus<PgTransaction>({
   publishTimeoutMs: 5_000,
   clock,
 })
+watchPeaks(program, stage.connections)
 const rolledBack = new Error('rolled back on purpose')
 const startedMs = performance.now()
 

@@ -25,7 +25,9 @@ export const killBridges: Scenario = {
     await rig.quiet()
     bridges.rest()
     await rig.stop(bridges.running)
-    await finish(rig, crew)
+    await finish(rig, crew, { judgesItself: true })
+    // Two bridges read one topic that keeps order inside a process, whatever the other side does.
+    await rig.checkAll({ ordered: false })
     const { kills: killed = 0 } = rig.figures
     rig.expect('fewer than half of the kills that were planned', killed * 2 >= kills, `${killed} of ${kills}`)
   },
