@@ -57,6 +57,7 @@ export class DirectRuns {
     holdings.direct -= 1
     holdings.running.remove(entry)
     entry.state = 'gone'
+    holdings.lastDirect = entry
     holdings.lanes.advance(entry)
     this.#parts.stats.acknowledged += 1
     this.#local.acknowledge(entry.received as MemoryItem)

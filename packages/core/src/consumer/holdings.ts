@@ -16,6 +16,8 @@ export class Holdings {
   held = 0
   /** Of those running: without a lease, straight from a transport of this process. */
   direct = 0
+  /** The engine throws away code made for classes of which a full collection finds no instance: one of each lives on here. */
+  lastDirect: Entry | undefined
   /** Handlers past their timeout that have not ended. */
   overdue = 0
   #idle: (() => void)[] = []
