@@ -46,12 +46,12 @@ export class Publisher {
     if (accepted === undefined) return this.#enqueue(outgoing)
     this.failing = undefined
     if (!local!.isSettled || accepted.isSettled) return Promise.resolve(publishedOver(outgoing))
-    return new Promise((resolve, reject) => {
-      accepted.resolve = resolve
-      accepted.reject = reject
-      accepted.waiter = this.#confirm
-      this.#pending.add(accepted)
-    })
+    const published = new Promise<Published>(takeEnds)
+    accepted.resolve = resolvePublished
+    accepted.reject = rejectPublished
+    accepted.waiter = this.#confirm
+    this.#pending.add(accepted)
+    return published
   }
   #enqueue(outgoing: Outgoing): Promise<Published> {
     return new Promise((resolve, reject) => {
@@ -149,6 +149,14 @@ export class Publisher {
       { cause, retryable: outcome !== 'refused' },
     )
   }
+}
+
+// The ends of the promise made last. A function that took them for one promise alone would have to be made for each.
+let resolvePublished: (published: Published) => void
+let rejectPublished: (error: Error) => void
+function takeEnds(resolve: (published: Published) => void, reject: (error: Error) => void): void {
+  resolvePublished = resolve
+  rejectPublished = reject
 }
 
 function publishedOver({ id }: Outgoing): Published {
