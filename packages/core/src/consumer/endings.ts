@@ -139,7 +139,7 @@ export class Endings {
   /** Gives back what has not started, of some partitions or all. */
   releaseUnstarted(partitions?: readonly number[]): void {
     const nowMs = this.#parts.clock.monotonicMs()
-    for (const entry of [...this.#holdings.tracked.values()]) {
+    for (const entry of this.#holdings.leased.inOrder()) {
       if (partitions !== undefined && !partitions.includes(entry.received.partition)) continue
       if (entry.state === 'held') {
         entry.timer?.cancel()

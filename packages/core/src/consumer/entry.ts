@@ -25,6 +25,9 @@ export class Entry implements Watched<Entry> {
   after: Entry | undefined
   isListed = false
   isDue = false
+  /** Where it is among those that hold a lease, and as which of them it came. */
+  place = -1
+  number = 0
 
   constructor(received: TransportDelivery, bytes: number, lane: string | undefined) {
     this.received = received
