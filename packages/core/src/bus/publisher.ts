@@ -129,8 +129,8 @@ export class Publisher {
   }
   async #publishBatch(due: readonly Waiting[]): Promise<void> {
     const failures = await this.publishBatch(due.map((waiting) => waiting.outgoing))
-    const failed = new Map(failures.map((failure) => [failure.index, failure]))
-    for (let index = 0; index < due.length; index += 1) this.#finish(due[index]!, failed.get(index))
+    const failed = failures.length === 0 ? undefined : new Map(failures.map((failure) => [failure.index, failure]))
+    for (let index = 0; index < due.length; index += 1) this.#finish(due[index]!, failed?.get(index))
   }
   #finish(waiting: Waiting, failure: Pick<PublishFailure, 'outcome' | 'error'> | undefined): void {
     if (!this.#pending.remove(waiting)) return

@@ -23,6 +23,10 @@ export class Endings {
   readonly #parts: PumpParts
   readonly #holdings: Holdings
   readonly #hooks: EndingHooks
+  readonly #settled = (entry: Entry, result: 'settled' | 'refused' | 'abandoned'): void => {
+    if (result === 'refused') this.#parts.stats.lost += 1
+    this.forget(entry)
+  }
 
   constructor(parts: PumpParts, holdings: Holdings, hooks: EndingHooks) {
     this.#parts = parts
@@ -126,10 +130,7 @@ export class Endings {
     entry.state = 'settling'
     // The next of the key may go: its predecessor is decided. One given back keeps its lane until it has gone.
     if (settlement.as !== 'release') this.#holdings.lanes.advance(entry)
-    this.settler.add(settlement, (result) => {
-      if (result === 'refused') this.#parts.stats.lost += 1
-      this.forget(entry)
-    })
+    this.settler.add(settlement, entry, this.#settled)
   }
   forget(entry: Entry): void {
     if (entry.state === 'gone') return

@@ -1,13 +1,14 @@
 import type { Clock } from '../clock.ts'
 import { DeadlineList } from '../deadline-list.ts'
+import { Roster } from '../roster.ts'
 import type { Entry } from './entry.ts'
 import { Lanes } from './lanes.ts'
-import { Leased } from './leased.ts'
 
 /** The messages that one pump has in its hands, and how many of them wait, run or are held. */
 export class Holdings {
   readonly lanes: Lanes = new Lanes()
-  readonly leased: Leased = new Leased()
+  /** Those that hold a lease. */
+  readonly leased: Roster<Entry> = new Roster()
   readonly running: DeadlineList<Entry>
   waiting = 0
   waitingBytes = 0
