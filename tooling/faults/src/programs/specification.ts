@@ -1,3 +1,5 @@
+import type { Release } from './envelope.ts'
+
 /** At the n-th pass of one of these crash points the process kills itself. */
 export interface Crash {
   readonly points: readonly string[]
@@ -45,6 +47,8 @@ export interface PublisherProgram extends Program {
   readonly paddingBytes?: number | undefined
   /** How long a transaction stays open between its first statement and its publish, at most. Default 0. */
   readonly holdMs?: number | undefined
+  /** Default: this release. */
+  readonly release?: Release | undefined
   /** Publishes every message so many times under one id, in rows of their own. Default 1. */
   readonly copies?: number | undefined
 }

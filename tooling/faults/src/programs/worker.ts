@@ -7,6 +7,7 @@ import type { PgTransaction } from '@evt/pg'
 import { duplicating, reordering } from '@evt/testing'
 import { stageOf } from '../stages.ts'
 import { createEffects } from './effects.ts'
+import { ownMetadata } from './envelope.ts'
 import { Keyed, type Payload, Plain } from './messages.ts'
 import { watchOutstanding } from './outstanding.ts'
 import { readProgram, report } from './report.ts'
@@ -78,6 +79,8 @@ for (const group of groups) {
     const handle = once<(typeof event)['name'], Payload>(effects.handle)
     const take = (payload: Payload, delivery: Delivery<(typeof event)['name'], Payload>) => {
       report({ kind: 'taken', message: delivery.id, consumer: delivery.consumer })
+      const strange = Object.keys(delivery.metadata).filter((name) => name !== ownMetadata)
+      if (strange.length > 0) report({ kind: 'error', during: 'metadata', text: strange.join(', ') })
       return handle(payload, delivery)
     }
     await bus.subscribe(on(event, take, { group, ...options }))

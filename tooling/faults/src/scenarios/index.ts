@@ -23,6 +23,7 @@ import { noWrites } from './f22-no-writes.ts'
 import { racingRelays } from './f23-racing-relays.ts'
 import { comeAndGo } from './f26-come-and-go.ts'
 import { gracefulClose } from './f27-graceful-close.ts'
+import { mixedReleases } from './f28-mixed-releases.ts'
 import { lateCommits } from './f31-late-commits.ts'
 import { pinnedHorizon } from './f32-pinned-horizon.ts'
 import { oneConnection } from './f33-one-connection.ts'
@@ -56,6 +57,7 @@ export const scenarios: readonly Scenario[] = [
   racingRelays,
   comeAndGo,
   gracefulClose,
+  mixedReleases,
   lateCommits,
   pinnedHorizon,
   oneConnection,
