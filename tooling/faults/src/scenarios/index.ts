@@ -24,6 +24,7 @@ import { racingRelays } from './f23-racing-relays.ts'
 import { comeAndGo } from './f26-come-and-go.ts'
 import { gracefulClose } from './f27-graceful-close.ts'
 import { mixedReleases } from './f28-mixed-releases.ts'
+import { cut } from './f30-cut.ts'
 import { lateCommits } from './f31-late-commits.ts'
 import { pinnedHorizon } from './f32-pinned-horizon.ts'
 import { oneConnection } from './f33-one-connection.ts'
@@ -58,6 +59,7 @@ export const scenarios: readonly Scenario[] = [
   comeAndGo,
   gracefulClose,
   mixedReleases,
+  cut,
   lateCommits,
   pinnedHorizon,
   oneConnection,
