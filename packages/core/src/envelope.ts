@@ -153,8 +153,8 @@ function invalidHeader(field: string, reason: string): Error {
   })
 }
 
-function readVersion(dataSchema: string | undefined): number {
-  if (dataSchema === undefined || !dataSchema.startsWith(schemaPrefix)) return 1
+function readVersion(dataSchema: unknown): number {
+  if (typeof dataSchema !== 'string' || !dataSchema.startsWith(schemaPrefix)) return 1
   const version = Number(dataSchema.slice(dataSchema.lastIndexOf(':') + 1))
   return Number.isSafeInteger(version) && version > 0 ? version : 1
 }

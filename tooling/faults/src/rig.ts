@@ -5,7 +5,7 @@ import type { FaultDatabase } from './database.ts'
 import type { Ledger } from './ledger.ts'
 import { type Member, type ProgramName, startMember } from './member.ts'
 import { startProxy, type TcpProxy } from './nemesis/proxy.ts'
-import type { Program, PublisherProgram, RelayProgram, WorkerProgram } from './programs/specification.ts'
+import type { FuzzProgram, Program, PublisherProgram, RelayProgram, WorkerProgram } from './programs/specification.ts'
 import type { PrivateServer } from './servers.ts'
 import type { Stage } from './stages.ts'
 import { until } from './until.ts'
@@ -48,6 +48,7 @@ export interface Rig extends RigParts {
   worker(program?: Partial<WorkerProgram>): Member
   relay(program?: Partial<RelayProgram>): Member
   cycles(program: Program & { readonly cycles: number }): Member
+  fuzz(program: FuzzProgram): Member
   readonly members: readonly Member[]
   /** Waits until work has begun, so that what is done next strikes it. */
   flowing(): Promise<void>
@@ -133,6 +134,7 @@ export function createRig(parts: RigParts): Rig {
     worker: (program = {}) => start<WorkerProgram>('worker', { relay: true, ...program }),
     relay: (program = {}) => start<RelayProgram>('relay', program),
     cycles: (program) => start('cycles', program),
+    fuzz: (program) => start('fuzz', program),
     async flowing() {
       const flows = await until(() => ledger.count('start') + ledger.count('sent') >= 20, 30_000)
       rig.expect('no work began', flows)

@@ -74,6 +74,8 @@ export interface WorkerProgram extends Program {
   readonly claims?: boolean | undefined
   /** Messages have keys, so that order counts. Default true. */
   readonly keyed?: boolean | undefined
+  /** Whether it reads MessagePack and Protocol Buffers, too. */
+  readonly codecs?: true | undefined
   readonly batch?: boolean | undefined
   readonly handlerMs?: readonly [number, number] | undefined
   /** Every message numbered a multiple of this blocks the event loop once for `blockMs`. */
@@ -95,4 +97,10 @@ export interface WorkerProgram extends Program {
   /** Everything a user may pass in throws now and then. */
   readonly throwing?: boolean | undefined
   readonly closeDeadlineMs?: number | undefined
+}
+/** What damaged headers or bytes are handed to. */
+export interface FuzzProgram extends Program {
+  readonly cases: number
+  /** `envelope`, or the name of a codec. */
+  readonly reader: string
 }

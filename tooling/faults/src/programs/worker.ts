@@ -6,6 +6,7 @@ import { pgIdempotencyStore } from '@evt/idempotency-pg'
 import type { PgTransaction } from '@evt/pg'
 import { duplicating, reordering } from '@evt/testing'
 import { stageOf } from '../stages.ts'
+import { allFormats } from './codecs.ts'
 import { createEffects } from './effects.ts'
 import { ownMetadata } from './envelope.ts'
 import { Keyed, type Payload, Plain } from './messages.ts'
@@ -52,6 +53,7 @@ const bus: Bus<PgTransaction> = createBus<PgTransaction>({
   deadLetters: store.deadLetters,
   logger,
   clock,
+  codecs: program.codecs === true ? (await allFormats()).map(({ codec }) => codec) : [],
   use: throwing ? [throwingMiddleware()] : [],
   ...(throwing ? { onError: throwEvery(1) } : {}),
 })

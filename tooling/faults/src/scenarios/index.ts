@@ -18,6 +18,7 @@ import { concurrentCopies } from './f17-concurrent-copies.ts'
 import { redeliveryStorm } from './f18-storm.ts'
 import { poison } from './f19-poison.ts'
 import { fuzz } from './f20-fuzz.ts'
+import { fuzzReaders } from './f20-readers.ts'
 import { oversized } from './f21-oversized.ts'
 import { noWrites } from './f22-no-writes.ts'
 import { racingRelays } from './f23-racing-relays.ts'
@@ -53,6 +54,7 @@ export const scenarios: readonly Scenario[] = [
   redeliveryStorm,
   poison,
   fuzz,
+  fuzzReaders,
   oversized,
   noWrites,
   racingRelays,
