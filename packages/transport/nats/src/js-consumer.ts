@@ -188,7 +188,11 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
           ask(room)
         }
         const taken = take(room)
-        if (taken.length > 0) return deliver(taken)
+        if (taken.length > 0) {
+          const deliveries = await deliver(taken)
+          crashPoint('transport.claimed')
+          return deliveries
+        }
         if (signal.aborted) {
           if (!link.connected) throw unavailable('Reading', 'there is no connection to NATS')
           return []
@@ -204,8 +208,11 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
         refusals.push({ delivery, reason: 'the lease has ended by this process’s clock' })
         return false
       })
-      await attempts.write(owned.flatMap(recordOf))
-      crashPoint('jetstream.attemptsWritten')
+      const records = owned.flatMap(recordOf)
+      if (records.length > 0) {
+        await attempts.write(records)
+        crashPoint('jetstream.attemptsWritten')
+      }
       const letters = owned.filter((settlement) => settlement.as === 'deadLetter')
       if (letters.length > 0) {
         await parts.keepDeadLetters(letters)
@@ -218,6 +225,7 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
         if (body !== undefined) all.push({ received, body })
       }
       await acknowledge(link, all)
+      crashPoint('transport.settled')
       for (const { received, body } of all) {
         if (progress !== undefined && body === acknowledged) progress[received.partition]!.settled(received.sequence)
       }
@@ -256,6 +264,7 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
         return { place, record: { attempt: known[index]?.attempt ?? 1, deliveries, started: false } }
       }),
     )
+    crashPoint('jetstream.unreadWritten')
     await acknowledge(
       link,
       unread.map((received) => ({ received, body: givenBack })),

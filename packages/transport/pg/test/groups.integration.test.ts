@@ -176,6 +176,20 @@ test('a group or a topic that somebody removed is made again, and said so', asyn
   expect(told).toEqual(['cut', 'group test/a'])
 })
 
+test('a reader that waits notices at the next poll that its group is gone, though nobody leaves anything for it', async () => {
+  const told: string[] = []
+  const consumer = await consume(transport, 'a', {}, { recreated: (what) => void told.push(what) })
+  const reading = drain(consumer, 1)
+  await new Promise((resolve) => setTimeout(resolve, quietMs))
+  await database.pool.query('delete from evt_transport_group')
+  const elsewhere = pgTransport({ pool: database.pool })
+  await elsewhere.publish([message('one')])
+  await elsewhere.close()
+  await until(() => told.length === 1, 5_000)
+  expect(await reading).toEqual(['one'])
+  expect(told).toEqual(['group test/a'])
+})
+
 test('messages that somebody removed from the table are reported and hold nothing up', async () => {
   const cuts: (number | null)[] = []
   const consumer = await consume(transport, 'a', {}, { cut: (count) => void cuts.push(count) })

@@ -33,6 +33,8 @@ export interface PublisherProgram extends Program {
   readonly lines?: number | undefined
   /** Keys of each line; 0: messages without key. Default 4. */
   readonly keys?: number | undefined
+  /** What keys begin with, so that two publishers at once have keys of their own. Default `k`. */
+  readonly keyPrefix?: string | undefined
   /** Part of the transactions rolled back, 0 to 1. Default 0. */
   readonly rollbackShare?: number | undefined
   /** Part of the messages that fail in the handler at first, `flakyFailures` times. Default 0. */
@@ -60,6 +62,8 @@ export interface WorkerProgram extends Program {
   readonly relay: boolean
   readonly relayLeaseMs?: number | undefined
   readonly relayPollMs?: number | undefined
+  /** What the transport does where the broker has lost its state; for stages that have the choice. */
+  readonly onMissing?: 'fail' | undefined
   /** Default `work`. */
   readonly groups?: readonly string[] | undefined
   /** Whether a group `claims` handles everything too, idempotent by claims instead of exactly once. */
@@ -77,6 +81,8 @@ export interface WorkerProgram extends Program {
   readonly prefetch?: number | undefined
   readonly leaseMs?: number | undefined
   readonly attempts?: number | undefined
+  /** Dead letters go to the transport's own place instead of the store. */
+  readonly brokerLetters?: boolean | undefined
   readonly backoffMs?: number | undefined
   readonly holdMs?: number | undefined
   readonly circuit?: { readonly failures: number; readonly successes: number; readonly openMs: number } | undefined
