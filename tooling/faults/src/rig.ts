@@ -5,7 +5,7 @@ import type { FaultDatabase } from './database.ts'
 import type { Ledger } from './ledger.ts'
 import { type Member, type ProgramName, startMember } from './member.ts'
 import { startProxy, type TcpProxy } from './nemesis/proxy.ts'
-import type { Program, PublisherProgram, RelayProgram, WorkerProgram } from './programs/specification.ts'
+import type { FuzzProgram, Program, PublisherProgram, RelayProgram, WorkerProgram } from './programs/specification.ts'
 import type { PrivateServer } from './servers.ts'
 import type { Stage } from './stages.ts'
 import { until } from './until.ts'
@@ -51,6 +51,7 @@ export interface Rig extends RigParts {
   relay(program?: Partial<RelayProgram>): Member
   bridge(program?: Partial<Program>): Member
   cycles(program: Program & { readonly cycles: number }): Member
+  fuzz(program: FuzzProgram): Member
   readonly members: readonly Member[]
   /** Waits until work has begun, so that what is done next strikes it. */
   flowing(): Promise<void>
@@ -139,6 +140,7 @@ export function createRig(parts: RigParts): Rig {
     relay: (program = {}) => start<RelayProgram>('relay', program),
     bridge: (program = {}) => start('bridge', program),
     cycles: (program) => start('cycles', program),
+    fuzz: (program) => start('fuzz', program),
     async flowing() {
       const work = () => ledger.count('start') + ledger.count('sent')
       const before = work()

@@ -204,3 +204,14 @@ test('messages that somebody removed from the table are reported and hold nothin
   expect(cuts.reduce<number>((sum, count) => sum + count!, 0)).toBe(4)
   expect((await transport.inspect(topic))[0]).toMatchObject({ lag: 0, running: 0 })
 })
+
+test('hundreds of removed messages in parcels of their own are passed over in one read and told once', async () => {
+  const cuts: (number | null)[] = []
+  const consumer = await consume(transport, 'a', {}, { cut: (count) => void cuts.push(count) })
+  for (const n of range(300)) await transport.publish([message(String(n))])
+  await database.pool.query('delete from evt_transport_message')
+  await transport.publish([message('behind them')])
+  const read = await consumer.read({ messages: 10, bytes: 1_000_000 }, AbortSignal.timeout(10_000))
+  expect(read.map(textOf)).toEqual(['behind them'])
+  expect(cuts).toEqual([300])
+})

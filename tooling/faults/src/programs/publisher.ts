@@ -4,6 +4,7 @@ import { createBus, isEvtError, memoryTransport, silentLogger } from '@evt/core'
 import type { PgTransaction } from '@evt/pg'
 import { seededRandom } from '@evt/testing'
 import { stageOf } from '../stages.ts'
+import { outboxOf, transportOf } from './envelope.ts'
 import { Keyed, messageId, type Payload, Plain } from './messages.ts'
 import { watchPeaks } from './peaks.ts'
 import { readProgram, report } from './report.ts'
@@ -22,8 +23,8 @@ const opened = stage.apart
 const bus = createBus<PgTransaction>({
   service: 'faults',
   namespace: program.namespace,
-  transport: opened.transport,
-  outbox: store.outbox,
+  transport: transportOf(program.release, opened.transport),
+  outbox: outboxOf(program.release, store.outbox),
   logger: silentLogger,
   publishTimeoutMs: 5_000,
   clock,

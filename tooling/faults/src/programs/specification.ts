@@ -1,3 +1,5 @@
+import type { Release } from './envelope.ts'
+
 /** At the n-th pass of one of these crash points the process kills itself. */
 export interface Crash {
   readonly points: readonly string[]
@@ -45,6 +47,8 @@ export interface PublisherProgram extends Program {
   readonly paddingBytes?: number | undefined
   /** How long a transaction stays open between its first statement and its publish, at most. Default 0. */
   readonly holdMs?: number | undefined
+  /** Default: this release. */
+  readonly release?: Release | undefined
   /** Publishes every message so many times under one id, in rows of their own. Default 1. */
   readonly copies?: number | undefined
 }
@@ -70,6 +74,8 @@ export interface WorkerProgram extends Program {
   readonly claims?: boolean | undefined
   /** Messages have keys, so that order counts. Default true. */
   readonly keyed?: boolean | undefined
+  /** Whether it reads MessagePack and Protocol Buffers, too. */
+  readonly codecs?: true | undefined
   readonly batch?: boolean | undefined
   readonly handlerMs?: readonly [number, number] | undefined
   /** Every message numbered a multiple of this blocks the event loop once for `blockMs`. */
@@ -93,4 +99,10 @@ export interface WorkerProgram extends Program {
   /** Everything a user may pass in throws now and then. */
   readonly throwing?: boolean | undefined
   readonly closeDeadlineMs?: number | undefined
+}
+/** What damaged headers or bytes are handed to. */
+export interface FuzzProgram extends Program {
+  readonly cases: number
+  /** `envelope`, or the name of a codec. */
+  readonly reader: string
 }

@@ -6,7 +6,9 @@ import { pgIdempotencyStore } from '@evt/idempotency-pg'
 import type { PgTransaction } from '@evt/pg'
 import { duplicating, reordering } from '@evt/testing'
 import { stageOf } from '../stages.ts'
+import { allFormats } from './codecs.ts'
 import { createEffects } from './effects.ts'
+import { ownMetadata } from './envelope.ts'
 import { Keyed, type Payload, Plain } from './messages.ts'
 import { watchOutstanding } from './outstanding.ts'
 import { watchPeaks } from './peaks.ts'
@@ -54,6 +56,7 @@ const bus: Bus<PgTransaction> = createBus<PgTransaction>({
   deadLetters: program.brokerLetters === true ? undefined : store.deadLetters,
   logger,
   clock,
+  codecs: program.codecs === true ? (await allFormats()).map(({ codec }) => codec) : [],
   use: throwing ? [throwingMiddleware()] : [],
   ...(throwing ? { onError: throwEvery(1) } : {}),
 })
@@ -82,6 +85,8 @@ for (const group of groups) {
     const handle = once<(typeof event)['name'], Payload>(effects.handle)
     const take = async (payload: Payload, delivery: Delivery<(typeof event)['name'], Payload>) => {
       report({ kind: 'taken', message: delivery.id, consumer: delivery.consumer })
+      const strange = Object.keys(delivery.metadata).filter((name) => name !== ownMetadata)
+      if (strange.length > 0) report({ kind: 'error', during: 'metadata', text: strange.join(', ') })
       await stall.over
       return handle(payload, delivery)
     }

@@ -19,11 +19,14 @@ import { concurrentCopies } from './f17-concurrent-copies.ts'
 import { redeliveryStorm } from './f18-storm.ts'
 import { poison } from './f19-poison.ts'
 import { fuzz } from './f20-fuzz.ts'
+import { fuzzReaders } from './f20-readers.ts'
 import { oversized } from './f21-oversized.ts'
 import { noWrites } from './f22-no-writes.ts'
 import { racingRelays } from './f23-racing-relays.ts'
 import { comeAndGo } from './f26-come-and-go.ts'
 import { gracefulClose } from './f27-graceful-close.ts'
+import { mixedReleases } from './f28-mixed-releases.ts'
+import { cut } from './f30-cut.ts'
 import { lateCommits } from './f31-late-commits.ts'
 import { pinnedHorizon } from './f32-pinned-horizon.ts'
 import { oneConnection } from './f33-one-connection.ts'
@@ -53,11 +56,14 @@ export const scenarios: readonly Scenario[] = [
   redeliveryStorm,
   poison,
   fuzz,
+  fuzzReaders,
   oversized,
   noWrites,
   racingRelays,
   comeAndGo,
   gracefulClose,
+  mixedReleases,
+  cut,
   lateCommits,
   pinnedHorizon,
   oneConnection,
