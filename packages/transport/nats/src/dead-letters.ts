@@ -67,7 +67,7 @@ export async function removeLetters(ask: Ask, side: Side, ids: readonly string[]
 }
 
 function decodeLetter({ message }: Stored): TransportDeadLetter {
-  const headers = decodeHeaders(parseHeaders(message.hdrs))
+  const headers = decodeHeaders(Buffer.from(message.hdrs ?? '', 'base64').toString('utf8'))
   const take = (name: string) => takeHeader(headers, name) ?? ''
   const history = take('evt-history')
   return {
@@ -80,16 +80,6 @@ function decodeLetter({ message }: Stored): TransportDeadLetter {
     headers: headers as Headers,
     payload: Buffer.from(message.data ?? '', 'base64'),
   }
-}
-function parseHeaders(encoded: string | undefined): Iterable<[string, string[]]> {
-  const lines = Buffer.from(encoded ?? '', 'base64')
-    .toString('utf8')
-    .split('\r\n')
-    .slice(1)
-  return lines.flatMap((line): [string, string[]][] => {
-    const colon = line.indexOf(':')
-    return colon < 1 ? [] : [[line.slice(0, colon), [line.slice(colon + 1).trim()]]]
-  })
 }
 function parseHistory(text: string): readonly ErrorRecord[] {
   try {

@@ -6,6 +6,8 @@ const verbatim = new Set(['content-type', 'traceparent', 'tracestate', 'baggage'
 const needsEncoding = /[^\x21\x23\x24\x26-\x7e]/
 const toEncode = /[^\x21\x23\x24\x26-\x7e]+/g
 const legalName = /^(?!nats-)[!-9;-~]+$/i
+const space = 0x20
+const upperN = 0x4e
 const printable = /^[ -~]*$/
 
 /** Headers as bytes of the protocol. `own` are those the server and this package read. Throws for what cannot travel. */
@@ -23,16 +25,29 @@ export function encodeHeaders(own: Headers, headers: Headers): HeaderBytes {
   return new HeaderBytes(Buffer.from(`${text}\r\n`, 'latin1'))
 }
 
-/** Reads headers into an object without prototype, without those of the server. */
-export function decodeHeaders(received: Iterable<[string, string[]]> | undefined): Record<string, string> {
+/** Reads a header block into an object without prototype, without those of the server. */
+export function decodeHeaders(block: string): Record<string, string> {
   const headers: Record<string, string> = Object.create(null)
-  if (received === undefined) return headers
-  for (const [name, values] of received) {
-    if (name.startsWith('Nats-')) continue
-    const value = values[0] ?? ''
-    headers[name] = value.includes('%') && !verbatim.has(name) ? decodeValue(value) : value
+  const isEncoded = block.includes('%')
+  let at = block.indexOf('\r\n') + 2
+  for (let end = block.indexOf('\r\n', at); end > at; end = block.indexOf('\r\n', at)) {
+    const colon = block.indexOf(':', at)
+    const isServers = block.charCodeAt(at) === upperN && block.startsWith('Nats-', at)
+    if (colon > at && colon < end && !isServers) {
+      const name = block.slice(at, colon)
+      const value = valueBetween(block, colon + 1, end)
+      headers[name] = isEncoded && value.includes('%') && !verbatim.has(name) ? decodeValue(value) : value
+    }
+    at = end + 2
   }
   return headers
+}
+
+/** Trims only where it must: that costs more than all the rest. */
+function valueBetween(block: string, from: number, end: number): string {
+  const first = block.charCodeAt(from) === space ? from + 1 : from
+  const value = block.slice(first, end)
+  return block.charCodeAt(first) > space && block.charCodeAt(end - 1) > space ? value : value.trim()
 }
 
 function encodeValue(value: string): string {
