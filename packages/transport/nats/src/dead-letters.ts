@@ -1,6 +1,6 @@
 import type { DeadLetterPage, ErrorRecord, Headers, Settlement, TransportDeadLetter } from '@evt/core'
 import { isEvtError } from '@evt/core'
-import { encodeMessage, takeHeader, takeKey } from './encode-message.ts'
+import { messageEncoder, takeHeader, takeKey } from './encode-message.ts'
 import { decodeHeaders } from './headers.ts'
 import type { Ask } from './js-api.ts'
 import type { Encoded } from './publish.ts'
@@ -23,6 +23,7 @@ export function encodeLetter(
   maxBytes: number,
 ): Encoded {
   const { headers, payload, key, position } = delivery
+  const encode = messageEncoder()
   const outgoing = { id: position, topic: '', key, headers, payload }
   for (let kept = history.slice(-20); ; kept = kept.slice(1)) {
     const control = {
@@ -33,7 +34,7 @@ export function encodeLetter(
       'evt-history': JSON.stringify(kept.map((record) => ({ ...record, message: shorten(record.message) }))),
     }
     try {
-      return { index, subject, payload, headers: encodeMessage(outgoing, control, maxBytes) }
+      return { index, subject, payload, headers: encode(outgoing, control, maxBytes) }
     } catch (error) {
       // The message itself comes before what is told about it.
       if (kept.length === 0 || !isEvtError(error, 'EVT_PAYLOAD_TOO_LARGE')) throw error

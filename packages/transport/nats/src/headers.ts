@@ -10,19 +10,45 @@ const space = 0x20
 const upperN = 0x4e
 const printable = /^[ -~]*$/
 
-/** Headers as bytes of the protocol. `own` are those the server and this package read. Throws for what cannot travel. */
-export function encodeHeaders(own: Headers, headers: Headers): HeaderBytes {
-  let text = 'NATS/1.0\r\n'
-  for (const name in own) text += `${name}: ${encodeValue(own[name]!)}\r\n`
-  for (const name in headers) {
-    const value = headers[name]!
-    // The server acts on headers named Nats-…: a publisher's metadata must not command it.
-    if (!legalName.test(name)) throw illegal(name)
-    if (!verbatim.has(name)) text += `${name}: ${encodeValue(value)}\r\n`
-    else if (printable.test(value)) text += `${name}: ${value}\r\n`
-    else throw illegal(name)
+/** A header as it was last written: most headers of a message are those of the message before. */
+interface Line {
+  readonly start: string
+  readonly isVerbatim: boolean
+  value: string | undefined
+  text: string
+}
+/** Writes headers as bytes of the protocol. `own` are those the server and this package read. Throws for what cannot travel. */
+export type HeaderWriter = (own: Headers, headers: Headers) => HeaderBytes
+const maxLines = 256
+const maxKeptLength = 256
+
+export function headerWriter(): HeaderWriter {
+  const lines = new Map<string, Line>()
+  const textOf = (name: string, value: string): string => {
+    const line = lines.get(name) ?? lineOf(name)
+    if (line.value === value) return line.text
+    const text = `${line.start}${line.isVerbatim ? printed(name, value) : encodeValue(value)}\r\n`
+    if (value.length > maxKeptLength) return text
+    line.value = value
+    line.text = text
+    if (lines.size < maxLines) lines.set(name, line)
+    return text
   }
-  return new HeaderBytes(Buffer.from(`${text}\r\n`, 'latin1'))
+  return (own, headers) => {
+    let text = 'NATS/1.0\r\n'
+    for (const name in own) text += `${name}: ${encodeValue(own[name]!)}\r\n`
+    for (const name in headers) text += textOf(name, headers[name]!)
+    return new HeaderBytes(Buffer.from(`${text}\r\n`, 'latin1'))
+  }
+}
+function lineOf(name: string): Line {
+  // The server acts on headers named Nats-…: a publisher's metadata must not command it.
+  if (!legalName.test(name)) throw illegal(name)
+  return { start: `${name}: `, isVerbatim: verbatim.has(name), value: undefined, text: '' }
+}
+function printed(name: string, value: string): string {
+  if (printable.test(value)) return value
+  throw illegal(name)
 }
 
 /** Reads a header block into an object without prototype, without those of the server. */
