@@ -8,6 +8,14 @@ export const families: Readonly<Record<string, { readonly title: string; readonl
     title: 'the memory transport',
     what: 'Many publishers and 64 handlers at a time over a bounded queue, every message acknowledged. The limit is a hand-written queue.',
   },
+  w6: {
+    title: 'publishing to JetStream',
+    what: 'Messages with an id that the stream remembers, headers and JSON, 256 under way at a time, each awaited until the stream has it. The limit has one inbox for all answers and writes its headers as text; the peer is `js.publish` of the client.',
+  },
+  w7: {
+    title: 'reading from JetStream',
+    what: 'A backlog is read, decoded, handled by 100 handlers at a time and acknowledged one by one. The limit is the loop of the client with its acknowledgements unconfirmed.',
+  },
   w9: {
     title: 'writing to the outbox',
     what: 'A transaction of the user writes an order and its events. A "message" is a transaction. The limit is the insert that people write by hand; "no outbox" writes the order alone; the peers write a job in the same transaction.',

@@ -79,15 +79,17 @@ const options = {
 }
 for (const group of groups) {
   if (program.batch === true || program.bulk === true) {
-    const handle = once.batch<(typeof event)['name'], Payload>(program.bulk === true ? effects.handleBulk : effects.handleBatch)
-    await bus.subscribe(onBatch(event, handle, { group, ...options, batch: { maxItems: program.bulk === true ? 200 : 20, lingerMs: 5 } }))
+    const effect = program.bulk === true ? effects.handleBulk : effects.handleBatch
+    const handle = once.batch<(typeof event)['name'], Payload>(effect)
+    const maxItems = program.bulk === true ? 200 : 20
+    await bus.subscribe(onBatch(event, handle, { group, ...options, batch: { maxItems, lingerMs: 5 } }))
   } else {
     const handle = once<(typeof event)['name'], Payload>(effects.handle)
     const take = async (payload: Payload, delivery: Delivery<(typeof event)['name'], Payload>) => {
       report({ kind: 'taken', message: delivery.id, consumer: delivery.consumer })
-      await stall.over
       const strange = Object.keys(delivery.metadata).filter((name) => name !== ownMetadata)
       if (strange.length > 0) report({ kind: 'error', during: 'metadata', text: strange.join(', ') })
+      await stall.over
       return handle(payload, delivery)
     }
     await bus.subscribe(on(event, take, { group, ...options }))

@@ -14,7 +14,7 @@ const crashPoints = [
 ]
 
 /** What a batch passes, too. */
-const inBatches = ['delivery.decided', 'delivery.settled', 'deadLetter.appended']
+const inBatches = ['inbox.entered', 'inbox.handled', 'delivery.decided', 'delivery.settled', 'deadLetter.appended']
 
 /** All pauses between kills together, each a start of a process and what the stage adds to it. */
 const pausesMs = 100_000
