@@ -8,6 +8,10 @@ export const families: Readonly<Record<string, { readonly title: string; readonl
     title: 'the memory transport',
     what: 'Many publishers and 64 handlers at a time over a bounded queue, every message acknowledged. The limit is a hand-written queue.',
   },
+  w8: {
+    title: 'Kafka',
+    what: 'Publishes awaited side by side against batches made by hand with the same client, acknowledgements, key, headers and JSON; a backlog of 1,000 keys read at least once, with handlers that do nothing or take a millisecond. Readers wait when the backlog appears: its transaction ends as the clock starts.',
+  },
   w9: {
     title: 'writing to the outbox',
     what: 'A transaction of the user writes an order and its events. A "message" is a transaction. The limit is the insert that people write by hand; "no outbox" writes the order alone; the peers write a job in the same transaction.',
