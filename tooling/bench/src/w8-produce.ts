@@ -136,7 +136,8 @@ async function readWritten(brokers: readonly string[], topic: string) {
       for (const [partition, end] of ends.entries()) {
         while (offsets[partition]! < end) {
           const { records, next } = await connection.fetch(topic, partition, offsets[partition]!)
-          for (const { headers, value } of records) ledger?.handled(headers.ce_id ?? '', value ?? undefined)
+          for (const { headers, value } of records)
+            ledger?.handled(headers[headers.indexOf('ce_id') + 1] ?? '', value ?? undefined)
           offsets[partition] = next
         }
       }

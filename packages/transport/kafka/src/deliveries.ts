@@ -1,6 +1,6 @@
 import type { TransportDelivery } from '@evt/core'
 import type { KafkaHeaders } from './client.ts'
-import { own, readKafkaHeaders } from './headers.ts'
+import { own, ownHeader, readKafkaHeaders } from './headers.ts'
 import type { Item } from './progress.ts'
 
 /** Partitions of a group's retry topic are told apart from those of the topic itself by this much. */
@@ -17,7 +17,7 @@ export function toDelivery(item: Item, leaseMs: number, isRetry: boolean): Trans
   return {
     headers: readKafkaHeaders(record.headers),
     payload: record.value ?? new Uint8Array(0),
-    key: record.key === null ? undefined : Buffer.from(record.key).toString('utf8'),
+    key: record.key ?? undefined,
     partition: isRetry ? progress.partition + retryPartitionsFrom : progress.partition,
     position: positionOf(item, isRetry),
     attempt,
@@ -30,7 +30,7 @@ export function toDelivery(item: Item, leaseMs: number, isRetry: boolean): Trans
 
 /** Where a message stands in its topic, also after it has been moved to a retry topic: partition, offset, time. */
 function positionOf({ record, progress }: Item, isRetry: boolean): string {
-  const told = isRetry ? record.headers[own.position] : undefined
+  const told = isRetry ? ownHeader(record.headers, own.position) : undefined
   return told ?? `${progress.partition}:${record.offset}:${record.timestampMs}`
 }
 
@@ -42,7 +42,7 @@ export function readPosition(position: string): { partition: number; offset: num
 }
 
 /** A number from a header of the transport's own topics; anybody may have written there. */
-export function headerNumber(headers: KafkaHeaders, name: string): number | undefined {
-  const text = headers[name]
+export function headerNumber(headers: KafkaHeaders, name: 'evt-attempt' | 'evt-due'): number | undefined {
+  const text = ownHeader(headers, name)
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }

@@ -108,11 +108,11 @@ export async function publishBatch(
 }
 
 /** At least what headers take; counted exactly only where it matters. */
-function headerBytes(headers: Readonly<Record<string, string>>): number {
+function headerBytes(headers: readonly string[]): number {
   let most = 0
-  for (const name in headers) most += name.length + headers[name]!.length * 3 + 4
+  for (const text of headers) most += text.length * 3 + 2
   if (most <= 4_096) return most
   let bytes = 0
-  for (const name in headers) bytes += name.length + Buffer.byteLength(headers[name]!) + 4
+  for (const text of headers) bytes += Buffer.byteLength(text) + 3
   return bytes
 }

@@ -83,11 +83,11 @@ function retryRecord(settlement: Settlement & { readonly as: 'retry' }, clock: C
   return {
     key: key ?? null,
     value: payload,
-    headers: {
+    headers: [
       ...writeKafkaHeaders(headers),
-      [own.attempt]: String(attempt),
-      [own.due]: String(Math.ceil(clock.nowMs() + afterMs)),
-      [own.position]: position,
-    },
+      ...[own.attempt, String(attempt)],
+      ...[own.due, String(Math.ceil(clock.nowMs() + afterMs))],
+      ...[own.position, position],
+    ],
   }
 }

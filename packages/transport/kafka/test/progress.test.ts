@@ -8,7 +8,7 @@ const record = (offset: number): KafkaRecord => ({
   timestampMs: 0,
   key: null,
   value: new Uint8Array(1),
-  headers: {},
+  headers: [],
   bytes: 1,
 })
 const added = (progress: Progress, offsets: readonly number[]) =>
