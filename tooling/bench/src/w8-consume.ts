@@ -8,6 +8,7 @@ import { CustomerOrder, createTopic, rawKafka, rawMessage } from './w8-message.t
 import type { Contender, Running, Workload } from './workload.ts'
 
 const concurrency = 100
+const prefetch = 1_000
 const perSend = 500
 const nothing = async () => {}
 const millisecond = () => new Promise<void>((resolve) => setTimeout(resolve, 1))
@@ -22,7 +23,7 @@ function noOp(partitions: number): Workload {
   return {
     kind: 'throughput',
     id: `w8.consume${partitions}`,
-    title: `Kafka: consume ${over(partitions)}, handlers that do nothing, concurrency ${concurrency}`,
+    title: `Kafka: consume ${over(partitions)}, handlers that do nothing, concurrency ${concurrency}, prefetch ${prefetch.toLocaleString('en')}`,
     messages: 10_000,
     checked: 'once',
     servers: ['kafka'],
@@ -45,7 +46,7 @@ function oneMillisecond(partitions: number, times: number): Workload {
   return {
     kind: 'throughput',
     id: `w8.slow${partitions}`,
-    title: `Kafka: consume ${over(partitions)}, handlers of 1 ms, concurrency ${concurrency}`,
+    title: `Kafka: consume ${over(partitions)}, handlers of 1 ms, concurrency ${concurrency}, prefetch ${prefetch.toLocaleString('en')}`,
     messages: 10_000,
     checked: 'once',
     servers: ['kafka'],
@@ -174,7 +175,7 @@ function ours(handler: () => Promise<void>): Read {
         await handler()
         handled(payload, id)
       },
-      { group: 'workers', concurrency },
+      { group: 'workers', concurrency, prefetch },
     )
     return () => bus.close()
   }

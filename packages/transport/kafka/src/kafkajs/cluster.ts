@@ -27,7 +27,6 @@ export interface KafkajsBroker {
   offsetFetch(request: object): Promise<{
     responses: { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[]
   }>
-  offsetCommit(request: object): Promise<unknown>
   joinGroup(request: object): Promise<JoinResponse>
   syncGroup(request: object): Promise<{ memberAssignment: Buffer }>
   heartbeat(request: object): Promise<unknown>

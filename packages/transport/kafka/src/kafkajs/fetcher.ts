@@ -14,7 +14,6 @@ export interface Fetcher {
 /** A fetch without a record ends after this long. It has a connection of its own, so nothing else waits for it. */
 const waitMs = 250
 const maxBytes = 1_024 * 1_024
-const maxPartitionBytes = 512 * 1_024
 
 /** Long polls, one loop per broker, of all partitions that are wanted. */
 export function startFetcher(
@@ -47,7 +46,7 @@ export function startFetcher(
         partitions: [...wanted.slice(first), ...wanted.slice(0, first)].map((partition) => ({
           partition,
           offset: positions.get(partition)!,
-          maxBytes: maxPartitionBytes,
+          maxBytes,
         })),
         maxBytes,
         waitMs,

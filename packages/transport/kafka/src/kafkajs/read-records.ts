@@ -60,8 +60,8 @@ interface BatchParts {
 
 function readBatch(records: KafkaRecord[], body: Buffer, count: number, parts: BatchParts): void {
   const { firstOffset, firstMs, appendMs, from } = parts
-  const reader = new ByteReader(body)
-  const texts = new Texts(reader)
+  const texts = new Texts(body)
+  const { reader } = texts
   for (let index = 0; index < count; index += 1) {
     const length = reader.varint()
     const at = reader.take(length)
@@ -72,35 +72,97 @@ function readBatch(records: KafkaRecord[], body: Buffer, count: number, parts: B
     // A batch is fetched whole, also what stands in it before the offset asked for.
     if (offset >= from) {
       const keyAt = reader.at
-      const key = texts.read(0)
+      reader.take(Math.max(0, reader.varint()))
       const valueLength = reader.varint()
-      const valueAt = valueLength < 0 ? 0 : reader.take(valueLength)
-      const value = valueLength < 0 ? null : body.subarray(valueAt, valueAt + valueLength)
-      const bytes = reader.at - keyAt
-      records.push({ offset, timestampMs: appendMs ?? timestampMs, key, value, headers: texts.headers(), bytes })
+      const valueAt = reader.take(Math.max(0, valueLength))
+      const places = { keyAt, valueAt, valueLength, headersAt: reader.at }
+      records.push(new BatchRecord(offset, appendMs ?? timestampMs, end - keyAt, texts, places))
     }
     reader.at = end
+  }
+}
+
+interface Places {
+  readonly keyAt: number
+  readonly valueAt: number
+  /** Negative: there is none. */
+  readonly valueLength: number
+  readonly headersAt: number
+}
+
+/** A record whose texts are made when they are asked for: thousands wait, and what waits is copied by every collection. */
+class BatchRecord implements KafkaRecord {
+  readonly offset: number
+  readonly timestampMs: number
+  readonly bytes: number
+  readonly #texts: Texts
+  readonly #keyAt: number
+  readonly #valueAt: number
+  readonly #valueLength: number
+  readonly #headersAt: number
+
+  constructor(offset: number, timestampMs: number, bytes: number, texts: Texts, places: Places) {
+    this.offset = offset
+    this.timestampMs = timestampMs
+    this.bytes = bytes
+    this.#texts = texts
+    this.#keyAt = places.keyAt
+    this.#valueAt = places.valueAt
+    this.#valueLength = places.valueLength
+    this.#headersAt = places.headersAt
+  }
+  get key(): string | null {
+    return this.#texts.key(this.#keyAt)
+  }
+  get value(): Uint8Array | null {
+    return this.#valueLength < 0
+      ? null
+      : this.#texts.reader.bytes.subarray(this.#valueAt, this.#valueAt + this.#valueLength)
+  }
+  get headers(): readonly string[] {
+    return this.#texts.headers(this.#headersAt)
   }
 }
 
 const longestCompared = 256
 
 /**
- * Texts of records that follow each other. Most headers of a record are those of the one before: comparing bytes costs a
- * tenth of making a string.
+ * Texts of the records of a batch. Most headers of a record are those of the one before: comparing bytes costs a tenth of
+ * making a string.
  */
 class Texts {
-  readonly #reader: ByteReader
+  readonly reader: ByteReader
   readonly #starts: number[] = []
   readonly #lengths: number[] = []
   readonly #texts: string[] = []
 
-  constructor(reader: ByteReader) {
-    this.#reader = reader
+  constructor(body: Buffer) {
+    this.reader = new ByteReader(body)
+  }
+  key(at: number): string | null {
+    this.reader.at = at
+    return this.#read(0)
+  }
+  headers(at: number): readonly string[] {
+    const headers: string[] = []
+    const { reader } = this
+    reader.at = at
+    try {
+      const count = reader.varint()
+      for (let place = 1; place < count * 2; place += 2) {
+        const name = this.#read(place)
+        const value = this.#read(place + 1)
+        // One that is null is as good as none.
+        if (name !== null && value !== null) headers.push(name, value)
+      }
+    } catch {
+      // Cut off, which no broker lets pass: what could be read decides what becomes of the message.
+    }
+    return headers
   }
   /** Null where there is none. The place tells which text of the record before it is like. */
-  read(place: number): string | null {
-    const reader = this.#reader
+  #read(place: number): string | null {
+    const { reader } = this
     const length = reader.varint()
     if (length <= 0) return length < 0 ? null : ''
     const at = reader.take(length)
@@ -112,21 +174,10 @@ class Texts {
     return text
   }
   #isSame(one: number, other: number, length: number): boolean {
-    const { bytes } = this.#reader
+    const { bytes } = this.reader
     if (length > longestCompared) return false
     for (let index = 0; index < length; index += 1) if (bytes[one + index] !== bytes[other + index]) return false
     return true
-  }
-  headers(): readonly string[] {
-    const headers: string[] = []
-    const count = this.#reader.varint()
-    for (let place = 1; place <= count * 2; place += 2) {
-      const name = this.read(place)
-      const value = this.read(place + 1)
-      // One that is null is as good as none.
-      if (name !== null && value !== null) headers.push(name, value)
-    }
-    return headers
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Committed } from '../client.ts'
 import { ByteReader } from './byte-reader.ts'
 import type { KafkajsBroker } from './cluster.ts'
 import { protocolError } from './failures.ts'
@@ -31,7 +32,7 @@ export interface FetchedPartition {
 }
 
 const allReplicas = -1
-const readCommitted = 1
+const committedOnly = 1
 const noReplica = -1
 const noEpoch = -1
 
@@ -84,7 +85,7 @@ export async function sendFetch(broker: KafkajsBroker, request: FetchRequest): P
 }
 
 function fetchBody({ topic, partitions, maxBytes, waitMs }: FetchRequest): Buffer {
-  const parts: Buffer[] = [int32(noReplica), int32(waitMs), int32(1), int32(maxBytes), Buffer.from([readCommitted])]
+  const parts: Buffer[] = [int32(noReplica), int32(waitMs), int32(1), int32(maxBytes), Buffer.from([committedOnly])]
   // No session, one topic.
   parts.push(int32(0), int32(-1), int32(1), text(topic), int32(partitions.length))
   for (const each of partitions) {
@@ -117,6 +118,42 @@ function readFetched(answer: ByteReader): { result: readonly FetchedPartition[];
     })
   })
   return { result: topics.flat(), throttleMs }
+}
+
+export interface CommitRequest {
+  readonly group: string
+  readonly memberId: string
+  readonly generation: number
+  readonly topic: string
+  readonly offsets: readonly (readonly [partition: number, place: Committed])[]
+}
+
+/**
+ * Commits as a member of a generation; rejects with the first partition's refusal. Version 5, known to brokers since 2.1:
+ * kafkajs' own request takes twice the time. Source: the Kafka protocol guide, "OffsetCommit API".
+ */
+export async function sendCommit(coordinator: KafkajsBroker, request: CommitRequest): Promise<void> {
+  const api = { apiKey: 8, apiVersion: 5, apiName: 'OffsetCommit' }
+  const refused = await send(coordinator, api, () => commitBody(request), readCommitted)
+  if (refused !== undefined) throw refused
+}
+
+function commitBody({ group, memberId, generation, topic, offsets }: CommitRequest): Buffer {
+  const parts = [text(group), int32(generation), text(memberId), int32(1), text(topic), int32(offsets.length)]
+  for (const [partition, { offset, metadata }] of offsets) parts.push(int32(partition), int64(offset), text(metadata))
+  return Buffer.concat(parts)
+}
+
+function readCommitted(answer: ByteReader): { result: Error | undefined; throttleMs: number } {
+  const throttleMs = answer.int32()
+  const refusals = answer.list(() => {
+    const topic = answer.text()
+    return answer.list(() => {
+      const partition = answer.int32()
+      return protocolError(answer.int16(), `committing partition ${partition} of ${topic}`)
+    })
+  })
+  return { result: refusals.flat().find((error) => error !== undefined), throttleMs }
 }
 
 interface Api {
