@@ -54,11 +54,13 @@ class Writer {
     }
     this.#varint(headers.length / 2)
     for (let each = 0; each < headers.length; each += 1) this.#text(headers[each]!)
-    const end = this.#at
+    const length = this.#at - body
+    const moved = from + varintBytes(length)
+    // Before the length is written, which may reach into the body.
+    if (moved !== body) bytes.copyWithin(moved, body, body + length)
     this.#at = from
-    this.#varint(end - body)
-    if (this.#at !== body) bytes.copyWithin(this.#at, body, end)
-    this.#at += end - body
+    this.#varint(length)
+    this.#at = moved + length
   }
   /** Zigzag: small numbers of either sign take one byte. */
   #varint(value: number): void {
@@ -105,4 +107,8 @@ class Writer {
     bytes.writeUInt32BE(crc32c(bytes, checkedFrom, end), 17)
     return bytes.subarray(0, end)
   }
+}
+
+function varintBytes(length: number): number {
+  return length < 0x40 ? 1 : length < 0x2000 ? 2 : length < 0x10_0000 ? 3 : length < 0x800_0000 ? 4 : 5
 }
