@@ -1,4 +1,4 @@
-import type { Headers } from '@evt/core'
+import { type Headers, headerTable } from '@evt/core'
 import type { KafkaHeaders } from './client.ts'
 
 /** No publisher can set a header that begins like this: core refuses the name. */
@@ -30,7 +30,7 @@ export function writeKafkaHeaders(headers: Headers): string[] {
 
 /** What arrived, without the transport's own: those mean something on its own topics only. */
 export function readKafkaHeaders(headers: KafkaHeaders): Headers {
-  const result: Record<string, string> = Object.create(null)
+  const result = headerTable()
   // Backwards: of a repeated one the first counts.
   for (let index = headers.length - 2; index >= 0; index -= 2) {
     const name = headers[index]!
