@@ -16,6 +16,10 @@ export const families: Readonly<Record<string, { readonly title: string; readonl
     title: 'reading from JetStream',
     what: 'A backlog is read, decoded, handled by 100 handlers at a time and acknowledged one by one. The limit is the loop of the client with its acknowledgements unconfirmed.',
   },
+  w8: {
+    title: 'Kafka',
+    what: 'Publishes awaited side by side against batches made by hand with the same client, acknowledgements, key, headers and JSON; a backlog of 1,000 keys read at least once, with handlers that do nothing or take a millisecond. Readers wait when the backlog appears: its transaction ends as the clock starts.',
+  },
   w9: {
     title: 'writing to the outbox',
     what: 'A transaction of the user writes an order and its events. A "message" is a transaction. The limit is the insert that people write by hand; "no outbox" writes the order alone; the peers write a job in the same transaction.',
