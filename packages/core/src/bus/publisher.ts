@@ -46,12 +46,12 @@ export class Publisher {
     if (accepted === undefined) return this.#enqueue(outgoing)
     this.failing = undefined
     if (!local!.isSettled || accepted.isSettled) return Promise.resolve(publishedOver(outgoing))
-    return new Promise((resolve, reject) => {
-      accepted.resolve = resolve
-      accepted.reject = reject
-      accepted.waiter = this.#confirm
-      this.#pending.add(accepted)
-    })
+    const published = new Promise<Published>(takeEnds)
+    accepted.resolve = resolvePublished
+    accepted.reject = rejectPublished
+    accepted.waiter = this.#confirm
+    this.#pending.add(accepted)
+    return published
   }
   #enqueue(outgoing: Outgoing): Promise<Published> {
     return new Promise((resolve, reject) => {
@@ -129,8 +129,8 @@ export class Publisher {
   }
   async #publishBatch(due: readonly Waiting[]): Promise<void> {
     const failures = await this.publishBatch(due.map((waiting) => waiting.outgoing))
-    const failed = new Map(failures.map((failure) => [failure.index, failure]))
-    for (let index = 0; index < due.length; index += 1) this.#finish(due[index]!, failed.get(index))
+    const failed = failures.length === 0 ? undefined : new Map(failures.map((failure) => [failure.index, failure]))
+    for (let index = 0; index < due.length; index += 1) this.#finish(due[index]!, failed?.get(index))
   }
   #finish(waiting: Waiting, failure: Pick<PublishFailure, 'outcome' | 'error'> | undefined): void {
     if (!this.#pending.remove(waiting)) return
@@ -149,6 +149,14 @@ export class Publisher {
       { cause, retryable: outcome !== 'refused' },
     )
   }
+}
+
+// The ends of the promise made last. A function that took them for one promise alone would have to be made for each.
+let resolvePublished: (published: Published) => void
+let rejectPublished: (error: Error) => void
+function takeEnds(resolve: (published: Published) => void, reject: (error: Error) => void): void {
+  resolvePublished = resolve
+  rejectPublished = reject
 }
 
 function publishedOver({ id }: Outgoing): Published {

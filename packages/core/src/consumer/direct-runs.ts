@@ -31,9 +31,9 @@ export class DirectRuns {
   start(): void {
     const { slots, stats, work } = this.#parts
     const holdings = this.#holdings
-    const { lanes, running, tracked } = holdings
+    const { lanes, running, leased } = holdings
     while (this.#pump.mayStart()) {
-      if (tracked.size > 0 && (lanes.ready.size > 0 || !this.#pump.hasRoom())) return
+      if (leased.size > 0 && (lanes.ready.size > 0 || !this.#pump.hasRoom())) return
       const item = this.#local.next()
       if (item === undefined) return
       const lane = work.laneOf === undefined ? undefined : work.laneOf(item)
@@ -57,6 +57,7 @@ export class DirectRuns {
     holdings.direct -= 1
     holdings.running.remove(entry)
     entry.state = 'gone'
+    holdings.lastDirect = entry
     holdings.lanes.advance(entry)
     this.#parts.stats.acknowledged += 1
     this.#local.acknowledge(entry.received as MemoryItem)
@@ -72,6 +73,6 @@ export class DirectRuns {
     holdings.direct -= 1
     entry.isDirect = false
     entry.received = this.#local.lease(entry.received as MemoryItem)
-    holdings.tracked.set(entry.received, entry)
+    holdings.leased.add(entry)
   }
 }

@@ -2,10 +2,11 @@ import type { Timer } from '../clock.ts'
 import type { Watched } from '../deadline-list.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
 import { describeThrown } from '../errors.ts'
+import type { Rostered } from '../roster.ts'
 import type { ErrorRecord, TransportDelivery } from '../transport.ts'
 
 /** One fetched message from its read to its settlement. */
-export class Entry implements Watched<Entry> {
+export class Entry implements Watched<Entry>, Rostered {
   received: TransportDelivery
   readonly bytes: number
   /** The key whose lane this entry holds or waits in. */
@@ -25,6 +26,8 @@ export class Entry implements Watched<Entry> {
   after: Entry | undefined
   isListed = false
   isDue = false
+  place = -1
+  number = 0
 
   constructor(received: TransportDelivery, bytes: number, lane: string | undefined) {
     this.received = received

@@ -2,8 +2,9 @@ import type { Entry } from './entry.ts'
 import { Queue } from './queue.ts'
 
 interface Lane {
-  holder: Entry
-  readonly behind: Queue<Entry>
+  /** Cleared when the lane is free: the engine keeps old tables of a map for long, and what they refer to with them. */
+  holder: Entry | undefined
+  behind: Queue<Entry> | undefined
 }
 
 /** Lets one entry of a key go at a time, in the order they came; entries without a lane go at once. */
@@ -15,6 +16,7 @@ export class Lanes {
     if (entry.lane !== undefined) {
       const lane = this.#lanes.get(entry.lane)
       if (lane !== undefined) {
+        lane.behind ??= new Queue()
         lane.behind.push(entry)
         return
       }
@@ -24,26 +26,27 @@ export class Lanes {
   }
   /** For an entry that runs at once because its lane is free. */
   hold(entry: Entry): void {
-    if (entry.lane !== undefined) this.#lanes.set(entry.lane, { holder: entry, behind: new Queue() })
+    if (entry.lane !== undefined) this.#lanes.set(entry.lane, { holder: entry, behind: undefined })
   }
   isFree(key: string): boolean {
     return !this.#lanes.has(key)
   }
   /** The entries that wait behind the holder of a lane, taken out of it. */
   supersede(key: string): Entry[] {
-    return (this.#lanes.get(key)?.behind.drain() ?? []).filter((entry) => entry.state === 'waiting')
+    return (this.#lanes.get(key)?.behind?.drain() ?? []).filter((entry) => entry.state === 'waiting')
   }
   /** Where this entry holds its lane, the next one of the key is ready. Harmless when it no longer does. */
   advance(entry: Entry): void {
     if (entry.lane === undefined) return
     const lane = this.#lanes.get(entry.lane)
     if (lane?.holder !== entry) return
-    for (let next = lane.behind.shift(); next !== undefined; next = lane.behind.shift()) {
+    for (let next = lane.behind?.shift(); next !== undefined; next = lane.behind?.shift()) {
       if (next.state !== 'waiting') continue
       lane.holder = next
       this.ready.push(next)
       return
     }
     this.#lanes.delete(entry.lane)
+    lane.holder = undefined
   }
 }

@@ -63,8 +63,11 @@ export class Pump implements LocalReceiver, Starting {
       clock,
       consumer,
       everyMs: support.lease === 'none' ? undefined : settings.leaseMs / 3,
-      held: () => this.#holdings.tracked.keys(),
-      lost: (delivery) => this.#lose(delivery),
+      held: () => this.#holdings.leased.inOrder().map((entry) => entry.received),
+      lost: (deliveries) => {
+        const lost = new Set(deliveries)
+        this.#lose((entry) => lost.has(entry.received))
+      },
       report: (error) => work.report(error, 'extend'),
     })
   }
@@ -122,12 +125,12 @@ export class Pump implements LocalReceiver, Starting {
   #room(): Room | undefined {
     const { settings, gate } = this.#parts
     if (this.#paused) return undefined
-    const { waiting, waitingBytes, held, tracked, running, direct } = this.#holdings
+    const { waiting, waitingBytes, held, leased, running, direct } = this.#holdings
     const unstarted = waiting + held
     const permits = gate.permits()
     const messages = Math.min(settings.prefetch - unstarted, permits - waiting)
     const bytes = settings.prefetchBytes - waitingBytes
-    const unsettled = tracked.size - unstarted - (running.size - direct)
+    const unsettled = leased.size - unstarted - (running.size - direct)
     if (permits < 1) this.awaitGate()
     if (messages < 1 || bytes < 1 || unsettled > settings.prefetch + settings.concurrency) return undefined
     if (unstarted > 0 && messages * 4 < settings.prefetch && permits === Number.POSITIVE_INFINITY) return undefined
@@ -137,7 +140,7 @@ export class Pump implements LocalReceiver, Starting {
     const { stats, settings, work } = this.#parts
     const entry = new Entry(received, received.payload.byteLength, work.laneOf?.(received))
     stats.received += 1
-    this.#holdings.tracked.set(received, entry)
+    this.#holdings.leased.add(entry)
     this.#leases.wake()
     this.#holdings.wait(entry)
     if (settings.latestOnly && entry.lane !== undefined) {
@@ -219,9 +222,11 @@ export class Pump implements LocalReceiver, Starting {
     })
     entry.delivery?.abort(error)
   }
-  #lose(delivery: TransportDelivery): void {
-    const entry = this.#holdings.tracked.get(delivery)
-    if (entry === undefined || entry.lost || entry.state === 'settling') return
+  #lose(isLost: (entry: Entry) => boolean): void {
+    for (const entry of this.#holdings.leased.inOrder()) if (isLost(entry)) this.#loseOne(entry)
+  }
+  #loseOne(entry: Entry): void {
+    if (entry.lost || entry.state === 'settling' || entry.state === 'gone') return
     this.#parts.stats.lost += 1
     entry.lost = true
     entry.timer?.cancel()
@@ -239,9 +244,7 @@ export class Pump implements LocalReceiver, Starting {
   }
   /** Too late for these partitions: what runs there is aborted, what waits is forgotten. */
   lose(partitions: readonly number[] | 'all'): void {
-    for (const [delivery] of [...this.#holdings.tracked]) {
-      if (partitions === 'all' || partitions.includes(delivery.partition)) this.#lose(delivery)
-    }
+    this.#lose(({ received }) => partitions === 'all' || partitions.includes(received.partition))
   }
 
   /** Settles or gives back everything of these partitions, within the deadline. */
