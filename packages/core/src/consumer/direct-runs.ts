@@ -36,8 +36,9 @@ export class DirectRuns {
       if (leased.size > 0 && (lanes.ready.size > 0 || !this.#pump.hasRoom())) return
       const item = this.#local.next()
       if (item === undefined) return
-      const lane = work.laneOf === undefined ? undefined : work.laneOf(item)
-      if (item.suspect || (lane !== undefined && !lanes.isFree(lane))) {
+      const key = work.laneOf === undefined ? undefined : work.laneOf(item)
+      const lane = key === undefined ? undefined : lanes.of(key)
+      if (item.suspect || (lane !== undefined && lane.holder !== undefined)) {
         this.#pump.admit(item)
         continue
       }
@@ -45,7 +46,7 @@ export class DirectRuns {
       const entry = new Entry(item, item.message.bytes, lane)
       entry.isDirect = true
       entry.state = 'running'
-      if (lane !== undefined) lanes.hold(entry)
+      if (lane !== undefined) lanes.hold(lane, entry)
       holdings.direct += 1
       running.add(entry)
       slots.take()

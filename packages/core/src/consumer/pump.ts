@@ -138,13 +138,15 @@ export class Pump implements LocalReceiver, Starting {
   }
   #admit(received: TransportDelivery): void {
     const { stats, settings, work } = this.#parts
-    const entry = new Entry(received, received.payload.byteLength, work.laneOf?.(received))
+    const key = work.laneOf?.(received)
+    const lane = key === undefined ? undefined : this.#holdings.lanes.of(key)
+    const entry = new Entry(received, received.payload.byteLength, lane)
     stats.received += 1
     this.#holdings.leased.add(entry)
     this.#leases.wake()
     this.#holdings.wait(entry)
-    if (settings.latestOnly && entry.lane !== undefined) {
-      for (const older of this.#holdings.lanes.supersede(entry.lane)) {
+    if (settings.latestOnly && lane !== undefined) {
+      for (const older of this.#holdings.lanes.supersede(lane)) {
         stats.superseded += 1
         this.#holdings.unwait(older)
         this.#endings.settle(older, { delivery: older.received, as: 'ack' })
