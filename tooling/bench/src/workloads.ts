@@ -15,4 +15,19 @@ import { w18 } from './w18.ts'
 import type { Workload } from './workload.ts'
 
 /** Every workload, in the order in which they run. A new one adds its line. */
-export const workloads: readonly Workload[] = [...w1, ...w2, ...w3, ...w4, ...w5, ...w6, ...w7, ...w8, ...w9, ...w10, ...w11, ...w12, ...w13, ...w18]
+export const workloads: readonly Workload[] = [
+  ...w1,
+  ...w2,
+  ...w3,
+  ...w4,
+  ...w5,
+  ...w6,
+  ...w7,
+  ...w8,
+  ...w9,
+  ...w10,
+  ...w11,
+  ...w12,
+  ...w13,
+  ...w18,
+]
