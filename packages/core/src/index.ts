@@ -38,6 +38,7 @@ export {
   type ParsedEventDefinition,
   type PayloadOf,
 } from './event.ts'
+export { headerTable } from './header-table.ts'
 export { consoleLogger, type Logger, silentLogger } from './logger.ts'
 export {
   type MemoryTransport,

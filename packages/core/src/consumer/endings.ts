@@ -22,6 +22,10 @@ export class Endings {
   readonly #parts: PumpParts
   readonly #holdings: Holdings
   readonly #hooks: EndingHooks
+  readonly #settled = (entry: Entry, result: 'settled' | 'refused' | 'abandoned'): void => {
+    if (result === 'refused') this.#parts.stats.lost += 1
+    this.forget(entry)
+  }
 
   constructor(parts: PumpParts, holdings: Holdings, hooks: EndingHooks) {
     this.#parts = parts
@@ -110,10 +114,7 @@ export class Endings {
     entry.state = 'settling'
     // The next of the key may go: its predecessor is decided. One given back keeps its lane until it has gone.
     if (settlement.as !== 'release') this.#holdings.lanes.advance(entry)
-    this.settler.add(settlement, (result) => {
-      if (result === 'refused') this.#parts.stats.lost += 1
-      this.forget(entry)
-    })
+    this.settler.add(settlement, entry, this.#settled)
   }
   forget(entry: Entry): void {
     if (entry.state === 'gone') return
@@ -123,7 +124,7 @@ export class Endings {
   /** Gives back what has not started, of some partitions or all. */
   releaseUnstarted(partitions?: readonly number[]): void {
     const nowMs = this.#parts.clock.monotonicMs()
-    for (const entry of [...this.#holdings.tracked.values()]) {
+    for (const entry of this.#holdings.leased.inOrder()) {
       if (partitions !== undefined && !partitions.includes(entry.received.partition)) continue
       if (entry.state === 'held') {
         entry.timer?.cancel()
