@@ -34,14 +34,14 @@ export class DeadlineList<Item extends Watched<Item>> {
   }
   add(item: Item): void {
     const last = this.#last
-    item.before = last
-    item.after = undefined
-    item.isListed = true
-    item.dueMs = 0
-    item.isDue = false
+    // What is alone in the list, as in a process that awaits every publish, needs no links and thus no writes of any.
     if (last === undefined) this.#first = item
-    else last.after = item
+    else {
+      item.before = last
+      last.after = item
+    }
     this.#last = item
+    item.isListed = true
     this.size += 1
     if (this.#fresh === undefined) this.#fresh = item
     if (this.#stamping === undefined && !this.#stopped) this.#stamping = this.#clock.startTimer(() => this.#stamp(), 0)
@@ -55,8 +55,10 @@ export class DeadlineList<Item extends Watched<Item>> {
     if (after === undefined) this.#last = before
     else after.before = before
     if (this.#fresh === item) this.#fresh = after
-    item.before = undefined
-    item.after = undefined
+    if (before !== undefined) item.before = undefined
+    if (after !== undefined) item.after = undefined
+    item.dueMs = 0
+    item.isDue = false
     item.isListed = false
     this.size -= 1
     return true

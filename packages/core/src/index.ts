@@ -38,6 +38,7 @@ export {
   type ParsedEventDefinition,
   type PayloadOf,
 } from './event.ts'
+export { headerTable } from './header-table.ts'
 export { consoleLogger, type Logger, silentLogger } from './logger.ts'
 export {
   type MemoryTransport,
@@ -49,7 +50,7 @@ export type { Middleware, OutgoingDraft, Slot } from './middleware.ts'
 export { checkName, encodeTopic } from './names.ts'
 export { checkFunction, checkKnown, invalidOption, wholeNumber } from './options.ts'
 export type { Outbox, PartHealth, RelayTarget, StoredMessage, Transactions } from './outbox.ts'
-export { type Outcome, type RetryOptions, reject, retry } from './outcome.ts'
+export { acknowledge, type Outcome, type RetryOptions, reject, retry } from './outcome.ts'
 export { partitionOf } from './partition.ts'
 export type { Published, PublishOptions } from './publish-options.ts'
 export { type PushSource, type PushSourceOptions, pushSource } from './push-source.ts'

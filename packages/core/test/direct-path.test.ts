@@ -471,3 +471,48 @@ test('a payload that cannot be encoded is refused on this path too', async () =>
   await bus.publish(Tick, { n: 1 })
   expect(handled).toBe(1)
 })
+
+test('a keyed message that is accepted has begun, so that a close right behind it waits for its handler', async () => {
+  const Keyed = defineEvent('keyed', { schema: type<Numbered>(), key: ({ n }) => String(n) })
+  const { bus } = direct({ confirm: 'accepted' })
+  const seen: number[] = []
+  const handler = async ({ n }: Numbered) => {
+    await new Promise((resolve) => setImmediate(resolve))
+    seen.push(n)
+  }
+  await bus.subscribe(Keyed, handler, { group: 'a' })
+  await bus.publish(Keyed, { n: 1 })
+  await bus.close()
+  expect(seen).toEqual([1])
+})
+
+test('a message that fails holds back its own key until it has succeeded, and no other key', async () => {
+  const Keyed = defineEvent('keyed', { schema: type<Numbered>(), key: ({ n }) => (n % 2 === 0 ? 'even' : 'odd') })
+  const { bus } = direct()
+  await using _ = bus
+  const seen: string[] = []
+  const handler = async ({ n }: Numbered, { attempt }: { readonly attempt: number }) => {
+    seen.push(`${n} ${attempt}`)
+    if (n === 2 && attempt < 3) throw new Error('again')
+  }
+  await bus.subscribe(Keyed, handler, { group: 'a', retry: quick })
+  await Promise.all([1, 2, 3, 4, 6].map((n) => bus.publish(Keyed, { n })))
+  const of = (key: number) => seen.filter((run) => Number(run.split(' ')[0]) % 2 === key)
+  expect(of(0)).toEqual(['2 1', '2 2', '2 3', '4 1', '6 1'])
+  expect(of(1)).toEqual(['1 1', '3 1'])
+  expect(seen.indexOf('3 1')).toBeLessThan(seen.indexOf('2 3'))
+})
+
+test('a replaced publish of a transport is the one that is called', async () => {
+  const { bus, transport } = direct()
+  await using _ = bus
+  const { publish } = transport
+  let called = 0
+  transport.publish = (batch) => {
+    called += 1
+    return publish(batch)
+  }
+  await bus.subscribe(Tick, () => {}, { group: 'a' })
+  await bus.publish(Tick, { n: 1 })
+  expect(called).toBe(1)
+})

@@ -42,6 +42,12 @@ export function check(ledger: Ledger, facts: Facts, expected: Expected): readonl
     'said to have failed and there all the same',
     ledger.of('fail').flatMap(({ message }) => (facts.committed.has(message) ? [message] : [])),
   )
+  found(
+    'more connections than allowed',
+    ledger
+      .of('connections')
+      .flatMap(({ pid, most, allowed }) => (most > allowed ? [`${pid}: ${most} of ${allowed}`] : [])),
+  )
   for (const consumer of expected.consumers) {
     const effects = facts.effects.get(consumer) ?? new Map<string, number>()
     const name = expected.consumers.length === 1 ? '' : ` (${consumer})`

@@ -8,7 +8,7 @@ import type { Program } from './programs/specification.ts'
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const stderrLimit = 4_000
 
-export type ProgramName = 'publisher' | 'worker' | 'relay' | 'cycles' | 'fuzz'
+export type ProgramName = 'publisher' | 'worker' | 'relay' | 'bridge' | 'cycles' | 'fuzz'
 export interface Ended {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null

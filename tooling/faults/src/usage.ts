@@ -4,6 +4,13 @@ import type { Member } from './member.ts'
 import type { Rig } from './rig.ts'
 import { until } from './until.ts'
 
+export interface Usage {
+  readonly cpuMs: number
+  readonly rssMb: number
+  /** Since it was asked last. */
+  readonly mostRssMb: number
+}
+
 const burst = 4
 const linesPerSecond = 2
 const cpuPercent = 20
@@ -25,9 +32,14 @@ export async function expectCalm(rig: Rig, member: Member, what: string, forMs: 
 }
 
 async function cpuMs(rig: Rig, member: Member): Promise<number> {
+  return (await usageOf(rig, member)).cpuMs
+}
+
+/** What a worker uses now, as it tells. */
+export async function usageOf(rig: Rig, member: Member): Promise<Usage> {
   const told = () => rig.ledger.of('usage').filter(({ pid }) => pid === member.pid)
   const before = told().length
   member.signal('SIGUSR2')
   rig.expect('a worker does not answer', await until(() => told().length > before, 10_000))
-  return told().at(-1)?.cpuMs ?? 0
+  return told().at(-1) ?? { cpuMs: 0, rssMb: 0, mostRssMb: 0 }
 }

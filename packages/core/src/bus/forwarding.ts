@@ -3,6 +3,7 @@ import type { IncomingDelivery, ReceivedDelivery } from '../delivery.ts'
 import { checkText } from '../envelope.ts'
 import { evtError, isEvtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
+import { headerTable } from '../header-table.ts'
 import type { Middleware } from '../middleware.ts'
 import { acknowledged } from '../outcome.ts'
 import type { Headers, Outgoing } from '../transport.ts'
@@ -54,7 +55,7 @@ function forwarded(delivery: ReceivedDelivery, event: AnyEvent, topic: string, p
 
 /** What one broker carries as a value would end a header, and begin another, on the next. */
 function legalHeaders(headers: Headers): Headers {
-  const legal: Record<string, string> = Object.create(null)
+  const legal = headerTable()
   for (const name in headers) {
     // Its own transport's, which mean nothing on another.
     if (/^evt[-_]/i.test(name)) continue

@@ -36,7 +36,7 @@ export class Publisher {
     this.#parts = parts
     this.#pending = new DeadlineList(parts.clock, parts.timeoutMs, (waiting) => {
       const error = new Error(`no answer within ${parts.timeoutMs} ms`)
-      this.#finish(waiting, { outcome: this.#queue.includes(waiting) ? 'unavailable' : 'unknown', error })
+      this.#finish(waiting, { outcome: waiting.stage === 'queued' ? 'unavailable' : 'unknown', error })
     })
   }
   /** Resolves when accepted; rejects saying refused, unavailable or unknown. */
@@ -46,12 +46,12 @@ export class Publisher {
     if (accepted === undefined) return this.#enqueue(outgoing)
     this.failing = undefined
     if (!local!.isSettled || accepted.isSettled) return Promise.resolve(publishedOver(outgoing))
-    return new Promise((resolve, reject) => {
-      accepted.resolve = resolve
-      accepted.reject = reject
-      accepted.waiter = this.#confirm
-      this.#pending.add(accepted)
-    })
+    const published = new Promise<Published>(takeEnds)
+    accepted.resolve = resolvePublished
+    accepted.reject = rejectPublished
+    accepted.waiter = this.#confirm
+    this.#pending.add(accepted)
+    return published
   }
   #enqueue(outgoing: Outgoing): Promise<Published> {
     return new Promise((resolve, reject) => {
@@ -59,7 +59,7 @@ export class Publisher {
         outgoing,
         resolve,
         reject,
-        isAccepted: false,
+        stage: 'queued',
         before: undefined,
         after: undefined,
         isListed: false,
@@ -104,7 +104,7 @@ export class Publisher {
     for (const giveUp of [...this.#unconfirmed]) giveUp()
     const error = new Error(neverSettled)
     for (const waiting of this.#pending.items())
-      if (waiting.isAccepted) this.#finish(waiting, { outcome: 'unknown', error })
+      if (waiting.stage === 'accepted') this.#finish(waiting, { outcome: 'unknown', error })
   }
   /** Resolves when nothing is under way. */
   async drained(): Promise<void> {
@@ -121,6 +121,7 @@ export class Publisher {
     while (this.#queue.length > 0) {
       const due = this.#queue.splice(0, settles ? 1 : maxBatch).filter((waiting) => waiting.isListed)
       if (due.length === 0) continue
+      for (const waiting of due) waiting.stage = 'sent'
       const publishing = this.#publishBatch(due)
       // A transport that confirms late would make everybody behind wait for the first; it takes them in order all the same.
       if (!settles) await publishing
@@ -129,8 +130,8 @@ export class Publisher {
   }
   async #publishBatch(due: readonly Waiting[]): Promise<void> {
     const failures = await this.publishBatch(due.map((waiting) => waiting.outgoing))
-    const failed = new Map(failures.map((failure) => [failure.index, failure]))
-    for (let index = 0; index < due.length; index += 1) this.#finish(due[index]!, failed.get(index))
+    const failed = failures.length === 0 ? undefined : new Map(failures.map((failure) => [failure.index, failure]))
+    for (let index = 0; index < due.length; index += 1) this.#finish(due[index]!, failed?.get(index))
   }
   #finish(waiting: Waiting, failure: Pick<PublishFailure, 'outcome' | 'error'> | undefined): void {
     if (!this.#pending.remove(waiting)) return
@@ -149,6 +150,14 @@ export class Publisher {
       { cause, retryable: outcome !== 'refused' },
     )
   }
+}
+
+// The ends of the promise made last. A function that took them for one promise alone would have to be made for each.
+let resolvePublished: (published: Published) => void
+let rejectPublished: (error: Error) => void
+function takeEnds(resolve: (published: Published) => void, reject: (error: Error) => void): void {
+  resolvePublished = resolve
+  rejectPublished = reject
 }
 
 function publishedOver({ id }: Outgoing): Published {

@@ -3,6 +3,7 @@ import { validate } from '../decode.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
+import { headerTable } from '../header-table.ts'
 import { isMessage, type Message, messageOptionNames } from '../message.ts'
 import { compose, inOrder, type Middleware, type OutgoingDraft } from '../middleware.ts'
 import { checkKnown, checkMethods, invalidOption } from '../options.ts'
@@ -247,7 +248,7 @@ function toOutgoingDraft(draft: Draft): OutgoingDraft {
     id: draft.id,
     payload: draft.payload,
     metadata(name, value) {
-      draft.added ??= Object.create(null) as Record<string, string>
+      draft.added ??= headerTable()
       draft.added[name] = value
     },
     get: (key) => (draft.parent === undefined ? requireValue(undefined, key) : draft.parent.get(key)),

@@ -31,13 +31,14 @@ export class DirectRuns {
   start(): void {
     const { slots, stats, work } = this.#parts
     const holdings = this.#holdings
-    const { lanes, running, tracked } = holdings
+    const { lanes, running, leased } = holdings
     while (this.#pump.mayStart()) {
-      if (tracked.size > 0 && (lanes.ready.size > 0 || !this.#pump.hasRoom())) return
+      if (leased.size > 0 && (lanes.ready.size > 0 || !this.#pump.hasRoom())) return
       const item = this.#local.next()
       if (item === undefined) return
-      const lane = work.laneOf === undefined ? undefined : work.laneOf(item)
-      if (item.suspect || (lane !== undefined && !lanes.isFree(lane))) {
+      const key = work.laneOf === undefined ? undefined : work.laneOf(item)
+      const lane = key === undefined ? undefined : lanes.of(key)
+      if (item.suspect || (lane !== undefined && lane.holder !== undefined)) {
         this.#pump.admit(item)
         continue
       }
@@ -45,7 +46,7 @@ export class DirectRuns {
       const entry = new Entry(item, item.message.bytes, lane)
       entry.isDirect = true
       entry.state = 'running'
-      if (lane !== undefined) lanes.hold(entry)
+      if (lane !== undefined) lanes.hold(lane, entry)
       holdings.direct += 1
       running.add(entry)
       slots.take()
@@ -57,6 +58,7 @@ export class DirectRuns {
     holdings.direct -= 1
     holdings.running.remove(entry)
     entry.state = 'gone'
+    holdings.lastDirect = entry
     holdings.lanes.advance(entry)
     this.#parts.stats.acknowledged += 1
     this.#local.acknowledge(entry.received as MemoryItem)
@@ -72,6 +74,6 @@ export class DirectRuns {
     holdings.direct -= 1
     entry.isDirect = false
     entry.received = this.#local.lease(entry.received as MemoryItem)
-    holdings.tracked.set(entry.received, entry)
+    holdings.leased.add(entry)
   }
 }

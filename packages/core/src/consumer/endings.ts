@@ -1,4 +1,3 @@
-import { evtError } from '../errors.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Settlement } from '../transport.ts'
 import { type Entry, errorRecord } from './entry.ts'
@@ -23,6 +22,10 @@ export class Endings {
   readonly #parts: PumpParts
   readonly #holdings: Holdings
   readonly #hooks: EndingHooks
+  readonly #settled = (entry: Entry, result: 'settled' | 'refused' | 'abandoned'): void => {
+    if (result === 'refused') this.#parts.stats.lost += 1
+    this.forget(entry)
+  }
 
   constructor(parts: PumpParts, holdings: Holdings, hooks: EndingHooks) {
     this.#parts = parts
@@ -52,24 +55,9 @@ export class Endings {
     else void this.deadLetter(entry, outcome.error)
   }
   #afterAbort(entry: Entry, outcome: Outcome): Outcome | 'release' {
-    const { settings, work } = this.#parts
-    if (entry.timedOut) {
-      // A late failure has been told of the timeout already; a late success comes from around the handler.
-      if (outcome.status !== 'ack') return outcome
-      const { timeoutMs } = settings
-      const message = `The handler of ${work.consumer} did not end within ${timeoutMs} ms`
-      const error = evtError(
-        'EVT_HANDLER_TIMEOUT',
-        message,
-        { consumer: work.consumer, timeoutMs },
-        { retryable: true },
-      )
-      return settings.retry.decide(error, entry.attempt)
-    }
-    // A handler that stopped because we are closing has not failed.
-    const aborted = entry.delivery?.abortReason !== undefined
-    if (aborted && outcome.status === 'retry') return 'release'
-    return outcome
+    // What comes after a timeout was decided where the handler ended. One that stopped because we are closing has not failed.
+    const isClosing = !entry.timedOut && entry.delivery?.abortReason !== undefined
+    return isClosing && outcome.status === 'retry' ? 'release' : outcome
   }
   #retry(entry: Entry, outcome: Outcome & { readonly status: 'retry' }): void {
     const { stats, clock, support, settings } = this.#parts
@@ -126,10 +114,7 @@ export class Endings {
     entry.state = 'settling'
     // The next of the key may go: its predecessor is decided. One given back keeps its lane until it has gone.
     if (settlement.as !== 'release') this.#holdings.lanes.advance(entry)
-    this.settler.add(settlement, (result) => {
-      if (result === 'refused') this.#parts.stats.lost += 1
-      this.forget(entry)
-    })
+    this.settler.add(settlement, entry, this.#settled)
   }
   forget(entry: Entry): void {
     if (entry.state === 'gone') return
@@ -139,7 +124,7 @@ export class Endings {
   /** Gives back what has not started, of some partitions or all. */
   releaseUnstarted(partitions?: readonly number[]): void {
     const nowMs = this.#parts.clock.monotonicMs()
-    for (const entry of [...this.#holdings.tracked.values()]) {
+    for (const entry of this.#holdings.leased.inOrder()) {
       if (partitions !== undefined && !partitions.includes(entry.received.partition)) continue
       if (entry.state === 'held') {
         entry.timer?.cancel()

@@ -2,14 +2,16 @@ import type { Timer } from '../clock.ts'
 import type { Watched } from '../deadline-list.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
 import { describeThrown } from '../errors.ts'
+import type { Rostered } from '../roster.ts'
 import type { ErrorRecord, TransportDelivery } from '../transport.ts'
+import type { Lane } from './lanes.ts'
 
 /** One fetched message from its read to its settlement. */
-export class Entry implements Watched<Entry> {
+export class Entry implements Watched<Entry>, Rostered {
   received: TransportDelivery
   readonly bytes: number
-  /** The key whose lane this entry holds or waits in. */
-  readonly lane: string | undefined
+  /** The lane of its key, which it holds or waits in. */
+  readonly lane: Lane | undefined
   state: 'waiting' | 'held' | 'running' | 'settling' | 'gone' = 'waiting'
   attempt: number
   delivery: ReceivedDelivery | undefined
@@ -25,8 +27,10 @@ export class Entry implements Watched<Entry> {
   after: Entry | undefined
   isListed = false
   isDue = false
+  place = -1
+  number = 0
 
-  constructor(received: TransportDelivery, bytes: number, lane: string | undefined) {
+  constructor(received: TransportDelivery, bytes: number, lane: Lane | undefined) {
     this.received = received
     this.attempt = received.attempt
     this.bytes = bytes

@@ -1,14 +1,14 @@
 import type { Clock } from '../clock.ts'
 import { DeadlineList } from '../deadline-list.ts'
-import type { TransportDelivery } from '../transport.ts'
+import { Roster } from '../roster.ts'
 import type { Entry } from './entry.ts'
 import { Lanes } from './lanes.ts'
 
 /** The messages that one pump has in its hands, and how many of them wait, run or are held. */
 export class Holdings {
   readonly lanes: Lanes = new Lanes()
-  /** Those that are leased, by their delivery. */
-  readonly tracked: Map<TransportDelivery, Entry> = new Map()
+  /** Those that hold a lease. */
+  readonly leased: Roster<Entry> = new Roster()
   readonly running: DeadlineList<Entry>
   waiting = 0
   waitingBytes = 0
@@ -16,6 +16,8 @@ export class Holdings {
   held = 0
   /** Of those running: without a lease, straight from a transport of this process. */
   direct = 0
+  /** The engine throws away code made for classes of which a full collection finds no instance: one of each lives on here. */
+  lastDirect: Entry | undefined
   /** Handlers past their timeout that have not ended. */
   overdue = 0
   #idle: (() => void)[] = []
@@ -40,15 +42,15 @@ export class Holdings {
   /** Entries leave here, and with the last one whoever waits for the pump to run empty. */
   forget(entry: Entry): void {
     entry.state = 'gone'
-    this.tracked.delete(entry.received)
+    this.leased.remove(entry)
     this.lanes.advance(entry)
     this.tellIdle()
   }
   tellIdle(): void {
-    if (this.#idle.length === 0 || this.tracked.size + this.direct > 0) return
+    if (this.#idle.length === 0 || this.leased.size + this.direct > 0) return
     for (const resolve of this.#idle.splice(0)) resolve()
   }
   async whenEmpty(): Promise<void> {
-    while (this.tracked.size + this.direct > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    while (this.leased.size + this.direct > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
 }

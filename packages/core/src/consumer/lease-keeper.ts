@@ -6,8 +6,8 @@ interface LeaseKeeperParts {
   readonly consumer: Consumer
   /** How often to renew; undefined where the transport has no leases. */
   readonly everyMs: number | undefined
-  held(): Iterable<TransportDelivery>
-  lost(delivery: TransportDelivery): void
+  held(): readonly TransportDelivery[]
+  lost(deliveries: readonly TransportDelivery[]): void
   report(error: unknown): void
 }
 
@@ -30,10 +30,11 @@ export class LeaseKeeper {
     this.#timer?.cancel()
   }
   async #renew(): Promise<void> {
-    const held = [...this.#parts.held()]
+    const held = this.#parts.held()
     if (held.length > 0) {
       try {
-        for (const delivery of await this.#parts.consumer.extend(held)) this.#parts.lost(delivery)
+        const lost = await this.#parts.consumer.extend(held)
+        if (lost.length > 0) this.#parts.lost(lost)
       } catch (error) {
         this.#parts.report(error)
       }

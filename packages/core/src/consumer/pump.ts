@@ -4,6 +4,7 @@ import { evtError } from '../errors.ts'
 import { type LocalConsumer, type LocalReceiver, localConsumer } from '../memory/local.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Room, TransportDelivery } from '../transport.ts'
+import { within } from '../within.ts'
 import { BatchRuns } from './batch-runs.ts'
 import { DirectRuns } from './direct-runs.ts'
 import { Endings } from './endings.ts'
@@ -63,8 +64,11 @@ export class Pump implements LocalReceiver, Starting {
       clock,
       consumer,
       everyMs: support.lease === 'none' ? undefined : settings.leaseMs / 3,
-      held: () => this.#holdings.tracked.keys(),
-      lost: (delivery) => this.#lose(delivery),
+      held: () => this.#holdings.leased.inOrder().map((entry) => entry.received),
+      lost: (deliveries) => {
+        const lost = new Set(deliveries)
+        this.#lose((entry) => lost.has(entry.received))
+      },
       report: (error) => work.report(error, 'extend'),
     })
   }
@@ -122,12 +126,12 @@ export class Pump implements LocalReceiver, Starting {
   #room(): Room | undefined {
     const { settings, gate } = this.#parts
     if (this.#paused) return undefined
-    const { waiting, waitingBytes, held, tracked, running, direct } = this.#holdings
+    const { waiting, waitingBytes, held, leased, running, direct } = this.#holdings
     const unstarted = waiting + held
     const permits = gate.permits()
     const messages = Math.min(settings.prefetch - unstarted, permits - waiting)
     const bytes = settings.prefetchBytes - waitingBytes
-    const unsettled = tracked.size - unstarted - (running.size - direct)
+    const unsettled = leased.size - unstarted - (running.size - direct)
     if (permits < 1) this.awaitGate()
     if (messages < 1 || bytes < 1 || unsettled > settings.prefetch + settings.concurrency) return undefined
     if (unstarted > 0 && messages * 4 < settings.prefetch && permits === Number.POSITIVE_INFINITY) return undefined
@@ -135,13 +139,15 @@ export class Pump implements LocalReceiver, Starting {
   }
   #admit(received: TransportDelivery): void {
     const { stats, settings, work } = this.#parts
-    const entry = new Entry(received, received.payload.byteLength, work.laneOf?.(received))
+    const key = work.laneOf?.(received)
+    const lane = key === undefined ? undefined : this.#holdings.lanes.of(key)
+    const entry = new Entry(received, received.payload.byteLength, lane)
     stats.received += 1
-    this.#holdings.tracked.set(received, entry)
+    this.#holdings.leased.add(entry)
     this.#leases.wake()
     this.#holdings.wait(entry)
-    if (settings.latestOnly && entry.lane !== undefined) {
-      for (const older of this.#holdings.lanes.supersede(entry.lane)) {
+    if (settings.latestOnly && lane !== undefined) {
+      for (const older of this.#holdings.lanes.supersede(lane)) {
         stats.superseded += 1
         this.#holdings.unwait(older)
         this.#endings.settle(older, { delivery: older.received, as: 'ack' })
@@ -219,9 +225,11 @@ export class Pump implements LocalReceiver, Starting {
     })
     entry.delivery?.abort(error)
   }
-  #lose(delivery: TransportDelivery): void {
-    const entry = this.#holdings.tracked.get(delivery)
-    if (entry === undefined || entry.lost || entry.state === 'settling') return
+  #lose(isLost: (entry: Entry) => boolean): void {
+    for (const entry of this.#holdings.leased.inOrder()) if (isLost(entry)) this.#loseOne(entry)
+  }
+  #loseOne(entry: Entry): void {
+    if (entry.lost || entry.state === 'settling' || entry.state === 'gone') return
     this.#parts.stats.lost += 1
     entry.lost = true
     entry.timer?.cancel()
@@ -239,23 +247,23 @@ export class Pump implements LocalReceiver, Starting {
   }
   /** Too late for these partitions: what runs there is aborted, what waits is forgotten. */
   lose(partitions: readonly number[] | 'all'): void {
-    for (const [delivery] of [...this.#holdings.tracked]) {
-      if (partitions === 'all' || partitions.includes(delivery.partition)) this.#lose(delivery)
-    }
+    this.#lose(({ received }) => partitions === 'all' || partitions.includes(received.partition))
   }
 
   /** Settles or gives back everything of these partitions, within the deadline. */
   async drain(partitions: readonly number[], deadlineMs: number): Promise<void> {
     this.#endings.releaseUnstarted(partitions)
     const running = () => this.#holdings.running.items().some((entry) => partitions.includes(entry.received.partition))
-    await this.#within(deadlineMs, async () => {
-      while (running()) await new Promise<void>((resolve) => this.#parts.clock.startTimer(resolve, 5))
+    const { clock } = this.#parts
+    const drained = async () => {
+      while (running()) await new Promise<void>((resolve) => clock.startTimer(resolve, 5))
       await this.settler.drained()
-    })
+    }
+    await within(clock, deadlineMs, drained())
   }
   /** Stops reading, lets handlers finish, aborts them at the deadline, gives the rest back, closes the consumer. */
   async close(deadlineMs: number): Promise<void> {
-    const { consumer, work } = this.#parts
+    const { clock, consumer, work } = this.#parts
     const { running } = this.#holdings
     this.#stopping = true
     this.#endings.isStopping = true
@@ -263,13 +271,12 @@ export class Pump implements LocalReceiver, Starting {
     const read = this.#reader.stop()
     this.#batches?.stopLingering()
     this.#gateTimer?.cancel()
-    await this.#within(abortGraceMs, () => read)
+    await within(clock, abortGraceMs, read)
     this.#endings.releaseUnstarted()
-    const empty = () => this.#holdings.whenEmpty()
-    if (!(await this.#within(deadlineMs, empty))) {
+    if (!(await within(clock, deadlineMs, this.#holdings.whenEmpty()))) {
       const reason = evtError('EVT_SHUTDOWN', 'The subscription is closing', { consumer: work.consumer })
       for (const entry of running.items()) entry.delivery?.abort(reason)
-      await this.#within(abortGraceMs, empty)
+      await within(clock, abortGraceMs, this.#holdings.whenEmpty())
     }
     this.settler.abandon()
     for (const entry of running.items()) {
@@ -280,14 +287,5 @@ export class Pump implements LocalReceiver, Starting {
     this.#leases.stop()
     running.stop()
     await consumer.close()
-  }
-  async #within(limitMs: number, work: () => Promise<void>): Promise<boolean> {
-    let timer: Timer | undefined
-    const late = new Promise<boolean>((resolve) => {
-      timer = this.#parts.clock.startTimer(() => resolve(false), limitMs)
-    })
-    const inTime = await Promise.race([work().then(() => true), late])
-    timer?.cancel()
-    return inTime
   }
 }

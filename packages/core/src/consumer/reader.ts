@@ -35,7 +35,10 @@ export class Reader {
   }
   /** There may be room again. */
   wake(): void {
-    this.#wakeLoop?.()
+    if (this.#wakeLoop === undefined) return
+    this.#wakeLoop()
+    // Asked for with every message: to resolve what is resolved already is not free.
+    this.#wakeLoop = undefined
   }
   /** Resolves when nothing is being read any more. */
   stop(): Promise<void> {

@@ -1,8 +1,10 @@
 import type { Clock } from '../clock.ts'
 import { crashPoint } from '../crash-point.ts'
 import type { Consumer, Settlement } from '../transport.ts'
+import type { Entry } from './entry.ts'
 
-type Done = (result: 'settled' | 'refused' | 'abandoned') => void
+/** One for all entries where possible: a function for each would have to be made. */
+type Done = (entry: Entry, result: 'settled' | 'refused' | 'abandoned') => void
 
 const firstWaitMs = 50
 const maxWaitMs = 5_000
@@ -32,10 +34,10 @@ export class Settler {
   get failing(): unknown {
     return this.#failing ?? this.#lettersFailing
   }
-  add(settlement: Settlement, done: Done): void {
-    if (this.#abandoned) return done('abandoned')
-    if (settlement.as === 'deadLetter') this.#letters.add(settlement, done)
-    else this.#queue.add(settlement, done)
+  add(settlement: Settlement, entry: Entry, done: Done): void {
+    if (this.#abandoned) return done(entry, 'abandoned')
+    if (settlement.as === 'deadLetter') this.#letters.add(settlement, entry, done)
+    else this.#queue.add(settlement, entry, done)
     this.#wake?.()
     this.#flushing ??= Promise.resolve().then(() => this.#flush())
   }
@@ -81,18 +83,19 @@ export class Settler {
   }
   /** One call for all that wait, or the first of them; answers its failure, after which they wait in front. */
   async #settle(batch: Batch, failing: unknown, limit?: number): Promise<unknown> {
-    const { settlements, done } = batch.take(limit)
+    const taken = batch.take(limit)
+    const { settlements, entries, done } = taken
     try {
       crashPoint('delivery.decided')
       const refusals = await this.#consumer.settle(settlements)
       crashPoint('delivery.settled')
       const refused = refusals.length === 0 ? undefined : new Set(refusals.map((refusal) => refusal.delivery))
       for (let index = 0; index < done.length; index += 1) {
-        done[index]!(refused?.has(settlements[index]!.delivery) ? 'refused' : 'settled')
+        done[index]!(entries[index]!, refused?.has(settlements[index]!.delivery) ? 'refused' : 'settled')
       }
       return undefined
     } catch (error) {
-      batch.putBack(settlements, done)
+      batch.putBack(taken)
       if (failing === undefined) this.#onError(error)
       return error ?? new Error('settling failed')
     }
@@ -111,29 +114,39 @@ export class Settler {
   }
 }
 
-/** Settlements with whom to tell; in two lists because most calls take them all. */
+interface Taken {
+  readonly settlements: readonly Settlement[]
+  readonly entries: readonly Entry[]
+  readonly done: readonly Done[]
+}
+/** Settlements with whom to tell; in lists of their own because most calls take them all. */
 class Batch {
   #settlements: Settlement[] = []
+  #entries: Entry[] = []
   #done: Done[] = []
 
   get size(): number {
     return this.#settlements.length
   }
-  add(settlement: Settlement, done: Done): void {
+  add(settlement: Settlement, entry: Entry, done: Done): void {
     this.#settlements.push(settlement)
+    this.#entries.push(entry)
     this.#done.push(done)
   }
-  take(limit: number = this.size): { readonly settlements: readonly Settlement[]; readonly done: readonly Done[] } {
-    const taken = { settlements: this.#settlements, done: this.#done }
+  take(limit: number = this.size): Taken {
+    const taken = { settlements: this.#settlements, entries: this.#entries, done: this.#done }
     this.#settlements = taken.settlements.splice(limit)
+    this.#entries = taken.entries.splice(limit)
     this.#done = taken.done.splice(limit)
     return taken
   }
-  putBack(settlements: readonly Settlement[], done: readonly Done[]): void {
+  putBack({ settlements, entries, done }: Taken): void {
     this.#settlements = [...settlements, ...this.#settlements]
+    this.#entries = [...entries, ...this.#entries]
     this.#done = [...done, ...this.#done]
   }
   end(result: 'abandoned'): void {
-    for (const each of this.take().done) each(result)
+    const { entries, done } = this.take()
+    for (let index = 0; index < done.length; index += 1) done[index]!(entries[index]!, result)
   }
 }

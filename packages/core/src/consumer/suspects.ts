@@ -36,7 +36,7 @@ export class Suspects {
   /** Its start is recorded before its handler runs, so that its attempts are counted all the same. */
   recordStart(entry: Entry): Promise<void> {
     return new Promise((resolve) =>
-      this.#endings.settler.add({ delivery: entry.received, as: 'started' }, () => resolve()),
+      this.#endings.settler.add({ delivery: entry.received, as: 'started' }, entry, () => resolve()),
     )
   }
   /** One whose runs all ended, the last with its process, is dead-lettered instead of taking down the next. */

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock.ts'
 import { Queue } from '../consumer/queue.ts'
+import { Roster } from '../roster.ts'
 import type { ConsumerState, Refusal, Room, Settlement, TransportDelivery } from '../transport.ts'
 import type { LocalReceiver } from './local.ts'
 import { type Lease, leasedDelivery, MemoryItem } from './memory-item.ts'
@@ -26,7 +27,7 @@ export class MemoryGroup {
   deadLettered = 0
   readonly #options: MemoryGroupOptions
   #available = new Queue<MemoryItem>()
-  readonly #leases = new Set<Lease>()
+  readonly #leases = new Roster<Lease>()
   readonly #delayed = new Map<MemoryItem, Timer>()
   /** Who holds messages of a key, how many, and what waits because of that. */
   readonly #keys = new Map<string, { holder: object; held: number; behind: MemoryItem[] }>()
@@ -94,7 +95,7 @@ export class MemoryGroup {
     return leasedDelivery(item, lease, leaseMs)
   }
   #hand(item: MemoryItem, holder: object, expiresMs: number): Lease {
-    const lease = { item, holder, expiresMs }
+    const lease = { item, holder, expiresMs, place: -1, number: 0 }
     item.lease = lease
     this.#leases.add(lease)
     return lease
@@ -179,7 +180,7 @@ export class MemoryGroup {
     const refusals: Refusal[] = []
     const valid = batch.filter((settlement) => {
       const lease = settlement.delivery.receipt as Lease
-      if (this.#leases.has(lease)) return true
+      if (lease.place >= 0) return true
       refusals.push({ delivery: settlement.delivery, reason: 'the lease was lost' })
       return false
     })
@@ -192,7 +193,7 @@ export class MemoryGroup {
         item.started = true
         continue
       }
-      this.#leases.delete(lease)
+      this.#leases.remove(lease)
       item.lease = undefined
       if (settlement.as === 'ack' || settlement.as === 'deadLetter') {
         if (settlement.as === 'deadLetter') this.deadLettered += 1
@@ -212,19 +213,19 @@ export class MemoryGroup {
     const expiresMs = this.#options.clock.monotonicMs() + leaseMs
     return held.filter((delivery) => {
       const lease = delivery.receipt as Lease
-      if (!this.#leases.has(lease)) return true
+      if (lease.place < 0) return true
       lease.expiresMs = expiresMs
       return false
     })
   }
   /** A consumer is gone: what it still holds ended uncleanly. */
   abandon(holder: object): void {
-    this.#endLeases([...this.#leases].filter((lease) => lease.holder === holder))
+    this.#endLeases(this.#leases.inOrder().filter((lease) => lease.holder === holder))
     this.#wakeReader()
   }
   #endLeases(leases: readonly Lease[]): void {
     for (const lease of leases) {
-      this.#leases.delete(lease)
+      this.#leases.remove(lease)
       const { item } = lease
       item.lease = undefined
       item.suspect = true
@@ -261,13 +262,13 @@ export class MemoryGroup {
   #armExpiry(): void {
     if (this.#expiry !== undefined || this.#leases.size === 0) return
     let firstMs = Number.POSITIVE_INFINITY
-    for (const lease of this.#leases) firstMs = Math.min(firstMs, lease.expiresMs)
+    for (const lease of this.#leases.inOrder()) firstMs = Math.min(firstMs, lease.expiresMs)
     const { clock } = this.#options
     this.#expiry = clock.startTimer(
       () => {
         this.#expiry = undefined
         const nowMs = clock.monotonicMs()
-        this.#endLeases([...this.#leases].filter((lease) => lease.expiresMs <= nowMs))
+        this.#endLeases(this.#leases.inOrder().filter((lease) => lease.expiresMs <= nowMs))
         this.#armExpiry()
       },
       Math.max(0, firstMs - clock.monotonicMs()),

@@ -1,9 +1,10 @@
+import type { Rostered } from '../roster.ts'
 import type { Headers, Outgoing, TransportDelivery } from '../transport.ts'
 import type { MemoryMessage } from './memory-message.ts'
 
 const nothing = new Uint8Array(0)
 
-export interface Lease {
+export interface Lease extends Rostered {
   readonly item: MemoryItem
   readonly holder: object
   expiresMs: number

@@ -1,7 +1,10 @@
 import { EncodedMessage, type EventStamp } from '../encoded-message.ts'
 import type { Outgoing } from '../transport.ts'
-import { TimeOrderedId } from '../uuid.ts'
+import { sameTimeOrderedId } from '../uuid.ts'
 import type { MemoryMessage } from './memory-message.ts'
+
+/** How many numbers there are of each message. */
+const width = 7
 
 /** A message as the log has it. */
 export interface Logged {
@@ -24,12 +27,10 @@ export class MemoryLog {
   #sequence = 0
   #outgoings: (Outgoing | undefined)[] = []
   #stamps: (EventStamp | undefined)[] = []
-  #prefixes: string[] = []
-  #suffixes: string[] = []
   #keys: (string | undefined)[] = []
   #bodies: (Uint8Array | string | undefined)[] = []
   #values: unknown[] = []
-  /** Published, made, number of the id, bytes. */
+  /** Published, bytes, made, and the four parts of the id. */
   #numbers = new Float64Array(0)
 
   constructor(maxMessages: number, maxBytes: number) {
@@ -43,15 +44,17 @@ export class MemoryLog {
     const at = this.#place(message.sequence)
     const { outgoing } = message
     const numbers = this.#numbers
-    numbers[at * 4] = message.publishedMs
-    numbers[at * 4 + 3] = message.bytes
+    const first = at * width
+    numbers[first] = message.publishedMs
+    numbers[first + 1] = message.bytes
     if (outgoing instanceof EncodedMessage) {
       const { timeOrderedId } = outgoing
-      numbers[at * 4 + 1] = outgoing.timeMs
-      numbers[at * 4 + 2] = timeOrderedId.number
+      numbers[first + 2] = outgoing.timeMs
+      numbers[first + 3] = timeOrderedId.ms
+      numbers[first + 4] = timeOrderedId.counter
+      numbers[first + 5] = timeOrderedId.high
+      numbers[first + 6] = timeOrderedId.low
       this.#stamps[at] = outgoing.stamp
-      this.#prefixes[at] = timeOrderedId.prefix
-      this.#suffixes[at] = timeOrderedId.suffixes
       this.#keys[at] = outgoing.key
       this.#bodies[at] = outgoing.body
       this.#values[at] = outgoing.value
@@ -66,25 +69,23 @@ export class MemoryLog {
       const sequence = this.#sequence + index
       const at = this.#place(sequence)
       const outgoing = this.#outgoings[at] ?? this.#encoded(topic, at)
-      yield { outgoing, sequence, publishedMs: this.#numbers[at * 4]! }
+      yield { outgoing, sequence, publishedMs: this.#numbers[at * width]! }
     }
   }
   #encoded(topic: string, at: number): EncodedMessage {
-    const id = new TimeOrderedId(this.#prefixes[at]!, this.#suffixes[at]!, this.#numbers[at * 4 + 2]!)
-    const content = {
-      key: this.#keys[at],
-      body: this.#bodies[at],
-      bytes: this.#numbers[at * 4 + 3]!,
-      value: this.#values[at],
-    }
-    return new EncodedMessage(this.#stamps[at]!, topic, this.#numbers[at * 4 + 1]!, id, content)
+    const [bytes, timeMs, ...id] = this.#numbers.subarray(at * width + 1, (at + 1) * width) as unknown as [
+      ...[bytes: number, timeMs: number],
+      ...[ms: number, counter: number, high: number, low: number],
+    ]
+    const content = { key: this.#keys[at], body: this.#bodies[at], bytes, value: this.#values[at] }
+    return new EncodedMessage(this.#stamps[at]!, topic, timeMs, sameTimeOrderedId(...id), content)
   }
   #place(sequence: number): number {
     return sequence & (this.#capacity - 1)
   }
   #dropFirst(): void {
     const at = this.#place(this.#sequence)
-    this.#bytes -= this.#numbers[at * 4 + 3]!
+    this.#bytes -= this.#numbers[at * width + 1]!
     this.#outgoings[at] = undefined
     this.#bodies[at] = undefined
     this.#values[at] = undefined
@@ -94,7 +95,7 @@ export class MemoryLog {
   #grow(): void {
     const from = this.#capacity
     this.#capacity = Math.max(16, from * 2)
-    const numbers = new Float64Array(this.#capacity * 4)
+    const numbers = new Float64Array(this.#capacity * width)
     const moved = <Value>(column: readonly Value[]): Value[] => {
       const wider = new Array<Value>(this.#capacity)
       for (let index = 0; index < this.#size; index += 1) {
@@ -105,14 +106,12 @@ export class MemoryLog {
     }
     for (let index = 0; index < this.#size; index += 1) {
       const sequence = this.#sequence + index
-      const old = (sequence & (from - 1)) * 4
-      numbers.set(this.#numbers.subarray(old, old + 4), this.#place(sequence) * 4)
+      const old = (sequence & (from - 1)) * width
+      numbers.set(this.#numbers.subarray(old, old + width), this.#place(sequence) * width)
     }
     this.#numbers = numbers
     this.#outgoings = moved(this.#outgoings)
     this.#stamps = moved(this.#stamps)
-    this.#prefixes = moved(this.#prefixes)
-    this.#suffixes = moved(this.#suffixes)
     this.#keys = moved(this.#keys)
     this.#bodies = moved(this.#bodies)
     this.#values = moved(this.#values)

@@ -6,6 +6,7 @@ import { seededRandom } from '@evt/testing'
 import { stageOf } from '../stages.ts'
 import { outboxOf, transportOf } from './envelope.ts'
 import { Keyed, messageId, type Payload, Plain } from './messages.ts'
+import { watchPeaks } from './peaks.ts'
 import { readProgram, report } from './report.ts'
 import type { PublisherProgram } from './specification.ts'
 import { openStore, skewedClock } from './store.ts'
@@ -28,6 +29,7 @@ const bus = createBus<PgTransaction>({
   publishTimeoutMs: 5_000,
   clock,
 })
+watchPeaks(program, stage.connections)
 const rolledBack = new Error('rolled back on purpose')
 const startedMs = performance.now()
 

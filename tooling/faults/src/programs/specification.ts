@@ -87,6 +87,8 @@ export interface WorkerProgram extends Program {
   readonly prefetch?: number | undefined
   readonly leaseMs?: number | undefined
   readonly attempts?: number | undefined
+  /** Dead letters go to the transport's own place instead of the store. */
+  readonly brokerLetters?: boolean | undefined
   readonly backoffMs?: number | undefined
   readonly holdMs?: number | undefined
   readonly circuit?: { readonly failures: number; readonly successes: number; readonly openMs: number } | undefined

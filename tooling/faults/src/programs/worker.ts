@@ -11,8 +11,10 @@ import { createEffects } from './effects.ts'
 import { ownMetadata } from './envelope.ts'
 import { Keyed, type Payload, Plain } from './messages.ts'
 import { watchOutstanding } from './outstanding.ts'
+import { watchPeaks } from './peaks.ts'
 import { readProgram, report } from './report.ts'
 import type { WorkerProgram } from './specification.ts'
+import { createStall } from './stall.ts'
 import { openStore, skewedClock } from './store.ts'
 import { throwEvery, throwingLogger, throwingMiddleware } from './throwing.ts'
 
@@ -22,6 +24,7 @@ const stage = stageOf(program.stage)
 const clock = skewedClock(program.clockSkewMs)
 const relay = program.relay ? { leaseMs: relayLeaseMs, pollMs: relayPollMs, batch: 200 } : false
 const store = openStore(program, relay)
+const peaks = watchPeaks(program, stage.connections)
 const opened = await stage.open(program.brokerUrl, clock, { onMissing: program.onMissing })
 
 // A seeded bug is part of what is watched.
@@ -50,7 +53,7 @@ const bus: Bus<PgTransaction> = createBus<PgTransaction>({
   namespace: program.namespace,
   transport,
   outbox: store.outbox,
-  deadLetters: store.deadLetters,
+  deadLetters: program.brokerLetters === true ? undefined : store.deadLetters,
   logger,
   clock,
   codecs: program.codecs === true ? (await allFormats()).map(({ codec }) => codec) : [],
@@ -58,6 +61,7 @@ const bus: Bus<PgTransaction> = createBus<PgTransaction>({
   ...(throwing ? { onError: throwEvery(1) } : {}),
 })
 const effects = createEffects(program)
+const stall = createStall()
 const once = exactlyOnce<PgTransaction>({ transactions: store.transactions, inbox: store.inbox })
 const event = program.keyed === false ? Plain : Keyed
 const options = {
@@ -79,10 +83,11 @@ for (const group of groups) {
     await bus.subscribe(onBatch(event, handle, { group, ...options, batch: { maxItems: 20, lingerMs: 5 } }))
   } else {
     const handle = once<(typeof event)['name'], Payload>(effects.handle)
-    const take = (payload: Payload, delivery: Delivery<(typeof event)['name'], Payload>) => {
+    const take = async (payload: Payload, delivery: Delivery<(typeof event)['name'], Payload>) => {
       report({ kind: 'taken', message: delivery.id, consumer: delivery.consumer })
       const strange = Object.keys(delivery.metadata).filter((name) => name !== ownMetadata)
       if (strange.length > 0) report({ kind: 'error', during: 'metadata', text: strange.join(', ') })
+      await stall.over
       return handle(payload, delivery)
     }
     await bus.subscribe(on(event, take, { group, ...options }))
@@ -95,28 +100,23 @@ if (program.claims === true) {
   await bus.subscribe(event, handle, { group: 'claims', ...options, use: [claims] })
 }
 await bus.start()
-const firstRssMb = process.memoryUsage().rss / 1_048_576
 report({ kind: 'ready' })
 
 const ticks = monitorEventLoopDelay({ resolution: 10 })
 ticks.enable()
 process.once('SIGTERM', () => report({ kind: 'closing' }))
-process.on('SIGUSR2', () => report({ kind: 'usage', cpuMs: cpuMs() }))
+process.on('SIGUSR2', peaks.tell)
+process.on('SIGHUP', stall.toggle)
 await bus.run({ deadlineMs: program.closeDeadlineMs ?? 10_000 })
 await opened.close()
 await store.pool.end()
 const polluted = 'polluted' in {} ? 1 : 0
 const { mostRunning } = effects
-const rssMb = process.memoryUsage().rss / 1_048_576
 report({
   kind: 'closed',
-  figures: { firstRssMb, rssMb, outstanding: watched.most, mostRunning, polluted, longestTickMs: ticks.max / 1e6 },
+  figures: { outstanding: watched.most, mostRunning, polluted, longestTickMs: ticks.max / 1e6 },
 })
 
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1_000
-}
 function classifier(): () => undefined {
   const strike = throwEvery(3)
   return () => strike() as undefined

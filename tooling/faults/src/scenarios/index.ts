@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario.ts'
 import { killConsumers } from './f01-kill-consumers.ts'
 import { killBeforeSettlement } from './f02-kill-before-settlement.ts'
+import { killBridges } from './f02-kill-bridges.ts'
 import { killInTransport } from './f02-kill-in-transport.ts'
 import { killRelays } from './f03-kill-relays.ts'
 import { killAroundCommit } from './f04-kill-around-commit.ts'
@@ -38,6 +39,7 @@ export const scenarios: readonly Scenario[] = [
   killConsumers,
   killBeforeSettlement,
   killInTransport,
+  killBridges,
   killRelays,
   killAroundCommit,
   restartServers,
