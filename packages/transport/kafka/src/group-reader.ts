@@ -89,6 +89,7 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
         const made = new Map(missing.map((partition) => [partition, { offset: starts[partition] ?? 0, metadata: '' }]))
         if ((await member!.commit(made, true)) === 'fenced')
           throw new Error('the group changed while its start was set')
+        crashPoint('transport.groupCreated')
         for (const [partition, place] of made) committed.set(partition, place)
         return committed
       }

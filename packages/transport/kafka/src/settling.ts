@@ -31,7 +31,8 @@ export function createSettling(parts: SettlingParts): (batch: readonly Settlemen
     if (records.length === 0) return
     await parts.append(kind, records)
     for (const { delivery } of leaving) itemOf(delivery).moved = true
-    crashPoint(kind === 'letters' ? 'transport.deadLettered' : 'transport.delayed')
+    if (kind === 'letters') crashPoint('kafka.deadLettersKept')
+    else crashPoint('kafka.retriesWritten')
   }
   const apply = (settlement: Settlement) => {
     const item = itemOf(settlement.delivery)

@@ -1,4 +1,4 @@
-import { evtError, type Topic } from '@evt/core'
+import { crashPoint, evtError, type Topic } from '@evt/core'
 import type { KafkaConnection, NewTopic } from './client.ts'
 import { topicMissing } from './errors.ts'
 import type { KafkaNames } from './names.ts'
@@ -54,6 +54,7 @@ export function kafkaTopics(connection: KafkaConnection, names: KafkaNames, sett
   }
   const create = async (topic: NewTopic): Promise<KnownTopic> => {
     await connection.createTopic(topic)
+    crashPoint('transport.declared')
     // Another process may have been first, with another number.
     for (let attempt = 1; ; attempt += 1) {
       try {
