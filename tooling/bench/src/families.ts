@@ -8,6 +8,18 @@ export const families: Readonly<Record<string, { readonly title: string; readonl
     title: 'the memory transport',
     what: 'Many publishers and 64 handlers at a time over a bounded queue, every message acknowledged. The limit is a hand-written queue.',
   },
+  w6: {
+    title: 'publishing to JetStream',
+    what: 'Messages with an id that the stream remembers, headers and JSON, 256 under way at a time, each awaited until the stream has it. The limit has one inbox for all answers and writes its headers as text; the peer is `js.publish` of the client.',
+  },
+  w7: {
+    title: 'reading from JetStream',
+    what: 'A backlog is read, decoded, handled by 100 handlers at a time and acknowledged one by one. The limit is the loop of the client with its acknowledgements unconfirmed.',
+  },
+  w8: {
+    title: 'Kafka',
+    what: 'Publishes awaited side by side against batches made by hand with the same client, acknowledgements, key, headers and JSON; a backlog of 1,000 keys read at least once, with handlers that do nothing or take a millisecond. Readers wait when the backlog appears: its transaction ends as the clock starts.',
+  },
   w3: {
     title: 'publishing to Redis',
     what: 'A message counts when the server has said that it has it. The limit is ioredis with the same envelope and payload as JSON: what comes in one turn of the event loop goes in one hand-written script, or 500 at a time in a pipeline.',

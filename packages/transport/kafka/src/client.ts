@@ -41,9 +41,8 @@ export interface Committed {
   readonly offset: number
   readonly metadata: string
 }
-export interface KafkaHeaders {
-  readonly [name: string]: string
-}
+/** Name, value, name, value …: written and read once, and cheaper than an object. Of a repeated name the first counts. */
+export type KafkaHeaders = readonly string[]
 export interface NewRecord {
   readonly key: string | null
   readonly value: Uint8Array | null
@@ -63,9 +62,10 @@ export interface ProduceFailure {
 export interface KafkaRecord {
   readonly offset: number
   readonly timestampMs: number
-  readonly key: Uint8Array | null
+  readonly key: string | null
   readonly value: Uint8Array | null
   readonly headers: KafkaHeaders
+  /** Of key, value and headers. */
   readonly bytes: number
 }
 export interface Fetched {

@@ -3,7 +3,7 @@ import type { NewRecord, PartitionBatch } from './client.ts'
 import { type ConsumerParts, kafkaConsumer } from './consumer.ts'
 import { readLetters, removals } from './dead-letters.ts'
 import { unavailable } from './errors.ts'
-import { own } from './headers.ts'
+import { own, ownHeader } from './headers.ts'
 import { kafkaNames } from './names.ts'
 import { type KafkaTransportOptions, readOptions } from './options.ts'
 import { inspect, type PlacesParts, trim } from './places.ts'
@@ -41,7 +41,7 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
     )
     const batches = new Map<number, { topic: string; partition: number; records: NewRecord[] }>()
     for (const record of records) {
-      const place = kind === 'letters' ? 0 : partitionOf(record.headers[own.position] ?? '', partitions)
+      const place = kind === 'letters' ? 0 : partitionOf(ownHeader(record.headers, own.position) ?? '', partitions)
       const batch = batches.get(place) ?? { topic: serverTopic, partition: place, records: [] }
       batches.set(place, batch)
       batch.records.push(record)

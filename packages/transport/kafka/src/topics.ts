@@ -1,4 +1,4 @@
-import { evtError, type Topic } from '@evt/core'
+import { crashPoint, evtError, type Topic } from '@evt/core'
 import type { KafkaConnection, NewTopic } from './client.ts'
 import type { KafkaNames } from './names.ts'
 import type { Settings } from './options.ts'
@@ -8,7 +8,7 @@ export interface Topics {
   /** Partitions of a topic on the server, created with as many where it is missing. */
   ensure(serverName: string, partitions: number, config?: Readonly<Record<string, string>>): Promise<number>
   /** Partitions of a topic that was declared, or of one that exists. */
-  partitionsOf(name: string): Promise<number>
+  partitionsOf(name: string): Promise<number> | number
   /** Asks the server again at the next use. */
   forget(serverName: string): void
 }
@@ -45,6 +45,7 @@ export function kafkaTopics(connection: KafkaConnection, names: KafkaNames, sett
       config: { ...config(), ...more },
     }
     await connection.createTopic(topic)
+    crashPoint('transport.declared')
     // Another process may have been first, with another number.
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -58,6 +59,11 @@ export function kafkaTopics(connection: KafkaConnection, names: KafkaNames, sett
       await new Promise<void>((resolve) => settings.clock.startTimer(resolve, 25 * attempt))
     }
   }
+  const findExisting = async (serverName: string): Promise<number> => {
+    const found = await find(serverName)
+    if (found === undefined) throw new Error(`there is no topic ${serverName}`)
+    return found
+  }
   return {
     ensure,
     async declare({ name, partitions }) {
@@ -70,11 +76,9 @@ export function kafkaTopics(connection: KafkaConnection, names: KafkaNames, sett
       }
       return { name, partitions: actual }
     },
-    async partitionsOf(name) {
+    partitionsOf(name) {
       const serverName = names.topic(name)
-      const found = known.get(serverName) ?? (await find(serverName))
-      if (found === undefined) throw new Error(`there is no topic ${serverName}`)
-      return found
+      return known.get(serverName) ?? findExisting(serverName)
     },
     forget: (serverName) => void known.delete(serverName),
   }

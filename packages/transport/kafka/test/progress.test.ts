@@ -8,7 +8,7 @@ const record = (offset: number): KafkaRecord => ({
   timestampMs: 0,
   key: null,
   value: new Uint8Array(1),
-  headers: {},
+  headers: [],
   bytes: 1,
 })
 const added = (progress: Progress, offsets: readonly number[]) =>
@@ -25,7 +25,7 @@ describe('the progress of a partition', () => {
     progress.done(items[1]!)
     expect(progress.snapshot(true).offset).toBe(20)
     progress.done(items[3]!)
-    expect(progress.snapshot(true)).toEqual({ offset: 21, metadata: '' })
+    expect(progress.snapshot(true)).toMatchObject({ offset: 21, metadata: '' })
   })
 
   test('the next owner skips what is done, and suspects only what was held', () => {

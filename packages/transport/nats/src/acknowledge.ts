@@ -16,8 +16,8 @@ export async function acknowledge(link: Link, all: readonly Acknowledgement[]): 
   const confirming: Promise<unknown>[] = []
   for (const each of all) {
     const { acknowledgeTo, partition } = each.received
-    if (last.get(partition) === each) confirming.push(link.request('Settling', acknowledgeTo, each.body))
-    else link.client.publish(acknowledgeTo, each.body)
+    if (last.get(partition) === each) confirming.push(link.request('Settling', acknowledgeTo.subject, each.body))
+    else link.client.publish(acknowledgeTo.subject, each.body)
   }
   await Promise.all(confirming)
 }

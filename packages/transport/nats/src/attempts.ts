@@ -1,4 +1,4 @@
-import { encodeHeaders } from './headers.ts'
+import { headerWriter } from './headers.ts'
 import type { Ask } from './js-api.ts'
 import type { Encoded } from './publish.ts'
 import type { Side } from './streams.ts'
@@ -16,7 +16,7 @@ export interface Attempts {
   read(place: string): Promise<Attempt | undefined>
 }
 
-const noHeaders = encodeHeaders({}, {})
+const noHeaders = headerWriter()({}, {})
 
 /** Attempts of one consumer, one message each, for JetStream itself counts hand-overs only. */
 export function createAttempts(

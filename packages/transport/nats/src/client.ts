@@ -37,6 +37,8 @@ export interface NatsMessage {
   readonly reply?: string | undefined
   readonly data: Uint8Array
   readonly headers?: NatsHeaders | undefined
+  /** Bytes of subject, reply, headers and payload together; not in the client's types. */
+  size?(): number
 }
 export interface NatsHeaders extends Iterable<[string, string[]]> {
   /** The status of a message from the server itself, 0 where there is none. */
@@ -61,4 +63,33 @@ export class HeaderBytes {
   encode(): Uint8Array {
     return this.#bytes
   }
+}
+
+/**
+ * Gives the header block of a message as text. The client makes lists of every line, which costs more than the rest of
+ * reading a message; but the bytes it made them of lie in front of the payload, in one buffer for many messages.
+ */
+export function headerTexts(): (message: NatsMessage, subject: string, payload: Uint8Array) => string {
+  let chunk: Buffer = Buffer.alloc(0)
+  return (message, subject, payload) => {
+    const { buffer, byteOffset, byteLength } = payload
+    const before = subject.length + (message.reply?.length ?? 0) + byteLength
+    const from = byteOffset - ((message.size?.() ?? before) - before)
+    if (from >= 0 && from < byteOffset) {
+      if (chunk.buffer !== buffer) chunk = Buffer.from(buffer)
+      const text = chunk.toString('utf8', from, byteOffset)
+      if (text.startsWith('NATS/1.0') && text.endsWith('\r\n\r\n')) return text
+    }
+    return rebuilt(message)
+  }
+}
+
+function rebuilt(message: NatsMessage): string {
+  let text = 'NATS/1.0\r\n'
+  try {
+    for (const [name, [value]] of message.headers ?? []) text += `${name}: ${value}\r\n`
+  } catch {
+    // The client refuses names and values that somebody else has sent.
+  }
+  return `${text}\r\n`
 }

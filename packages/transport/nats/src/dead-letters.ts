@@ -1,6 +1,6 @@
 import type { DeadLetterPage, ErrorRecord, Headers, Settlement, TransportDeadLetter } from '@evt/core'
 import { isEvtError } from '@evt/core'
-import { encodeMessage, takeHeader, takeKey } from './encode-message.ts'
+import { messageEncoder, takeHeader, takeKey } from './encode-message.ts'
 import { decodeHeaders } from './headers.ts'
 import type { Ask } from './js-api.ts'
 import type { Encoded } from './publish.ts'
@@ -23,6 +23,7 @@ export function encodeLetter(
   maxBytes: number,
 ): Encoded {
   const { headers, payload, key, position } = delivery
+  const encode = messageEncoder()
   const outgoing = { id: position, topic: '', key, headers, payload }
   for (let kept = history.slice(-20); ; kept = kept.slice(1)) {
     const control = {
@@ -33,7 +34,7 @@ export function encodeLetter(
       'evt-history': JSON.stringify(kept.map((record) => ({ ...record, message: shorten(record.message) }))),
     }
     try {
-      return { index, subject, payload, headers: encodeMessage(outgoing, control, maxBytes) }
+      return { index, subject, payload, headers: encode(outgoing, control, maxBytes) }
     } catch (error) {
       // The message itself comes before what is told about it.
       if (kept.length === 0 || !isEvtError(error, 'EVT_PAYLOAD_TOO_LARGE')) throw error
@@ -67,7 +68,7 @@ export async function removeLetters(ask: Ask, side: Side, ids: readonly string[]
 }
 
 function decodeLetter({ message }: Stored): TransportDeadLetter {
-  const headers = decodeHeaders(parseHeaders(message.hdrs))
+  const headers = decodeHeaders(Buffer.from(message.hdrs ?? '', 'base64').toString('utf8'))
   const take = (name: string) => takeHeader(headers, name) ?? ''
   const history = take('evt-history')
   return {
@@ -80,16 +81,6 @@ function decodeLetter({ message }: Stored): TransportDeadLetter {
     headers: headers as Headers,
     payload: Buffer.from(message.data ?? '', 'base64'),
   }
-}
-function parseHeaders(encoded: string | undefined): Iterable<[string, string[]]> {
-  const lines = Buffer.from(encoded ?? '', 'base64')
-    .toString('utf8')
-    .split('\r\n')
-    .slice(1)
-  return lines.flatMap((line): [string, string[]][] => {
-    const colon = line.indexOf(':')
-    return colon < 1 ? [] : [[line.slice(0, colon), [line.slice(colon + 1).trim()]]]
-  })
 }
 function parseHistory(text: string): readonly ErrorRecord[] {
   try {

@@ -1,20 +1,24 @@
 import { evtError, type Headers, type Outgoing } from '@evt/core'
 import type { HeaderBytes } from './client.ts'
-import { encodeHeaders } from './headers.ts'
+import { headerWriter } from './headers.ts'
 
 const keyHeader = 'evt-key'
 
 /** A message's headers as bytes, its key among them. Throws for what is too large or cannot travel. */
-export function encodeMessage(outgoing: Outgoing, control: Record<string, string>, maxBytes: number): HeaderBytes {
-  const { key, headers, payload } = outgoing
-  if (key !== undefined && headers['ce-partitionkey'] !== key) control[keyHeader] = key
-  const encoded = encodeHeaders(control, headers)
-  const bytes = encoded.byteLength + payload.byteLength
-  if (bytes > maxBytes) {
-    const text = `The message has ${bytes} bytes with its headers, at most ${maxBytes} travel`
-    throw evtError('EVT_PAYLOAD_TOO_LARGE', text, { bytes, maxBytes })
+export type MessageEncoder = (outgoing: Outgoing, control: Record<string, string>, maxBytes: number) => HeaderBytes
+
+export function messageEncoder(): MessageEncoder {
+  const write = headerWriter()
+  return ({ key, headers, payload }, control, maxBytes) => {
+    if (key !== undefined && headers['ce-partitionkey'] !== key) control[keyHeader] = key
+    const encoded = write(control, headers)
+    const bytes = encoded.byteLength + payload.byteLength
+    if (bytes > maxBytes) {
+      const text = `The message has ${bytes} bytes with its headers, at most ${maxBytes} travel`
+      throw evtError('EVT_PAYLOAD_TOO_LARGE', text, { bytes, maxBytes })
+    }
+    return encoded
   }
-  return encoded
 }
 /** The key of a message that has arrived; takes our own header out. */
 export function takeKey(headers: Record<string, string>): string | undefined {

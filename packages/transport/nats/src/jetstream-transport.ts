@@ -1,8 +1,8 @@
-import { type ConsumerEvents, evtError, type PublishFailure, type Transport } from '@evt/core'
+import { type ConsumerEvents, crashPoint, evtError, type PublishFailure, type Transport } from '@evt/core'
 import { createAttempts } from './attempts.ts'
 import { type DeadLetter, encodeLetter, readLetters, removeLetters } from './dead-letters.ts'
 import { type Durable, durableInfo, durablesOf, ensureDurable, startingAt } from './durables.ts'
-import { encodeMessage } from './encode-message.ts'
+import { messageEncoder } from './encode-message.ts'
 import { missing, unavailable } from './errors.ts'
 import { type Ask, jsApi, jsCode } from './js-api.ts'
 import { jsConsumer } from './js-consumer.ts'
@@ -27,6 +27,7 @@ interface Opened {
 export function jetstreamTransport(options: JetstreamTransportOptions): Transport {
   const settings = readJetstreamOptions(options)
   const { clock, answerTimeoutMs, stream: foreign, recreates, reapAfterMs, inboxPrefix } = settings
+  const encode = messageEncoder()
   let supports = jetstreamSupport(1_024 * 1_024, settings)
   let opened: Opened | undefined
   /** Up to where whole groups have acknowledged, as last seen: where one that is made again may begin. */
@@ -92,7 +93,7 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
             index,
             subject: subjectOf(topic, outgoing.key, outgoing.id),
             payload: outgoing.payload,
-            headers: encodeMessage(outgoing, control, supports.maxMessageBytes),
+            headers: encode(outgoing, control, supports.maxMessageBytes),
           })
         } catch (error) {
           const outcome = (error as { retryable?: boolean }).retryable === true ? 'unavailable' : 'refused'
@@ -100,6 +101,7 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
         }
       }
       const failed = await send(messages)
+      crashPoint('transport.published')
       if (recreates && link.connected) {
         // Nobody took it: the stream may be gone, and then the next try finds it again.
         const gone = failed.filter(({ outcome }) => outcome === 'unavailable').map(({ index }) => batch[index]!.topic)
@@ -113,6 +115,7 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
       const durables = durablesOf(topic, spec, reapAfterMs)
       const ephemeral = 'reader' in spec.as && spec.as.reader === 'ephemeral'
       const infos = await Promise.all(durables.map((durable) => ensureDurable(ask, topic.stream, durable)))
+      crashPoint('transport.groupCreated')
       let { created } = topic
       for (const { name, ack_floor } of infos)
         floors.set(floorKey(topic.stream, name), { sequence: ack_floor.stream_seq, created })

@@ -12,20 +12,22 @@ import {
 } from '@evt/core'
 import { type Acknowledgement, acknowledge } from './acknowledge.ts'
 import type { Attempts } from './attempts.ts'
-import type { NatsMessage } from './client.ts'
+import { headerTexts, type NatsMessage } from './client.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import type { Durable } from './durables.ts'
 import { missing, unavailable } from './errors.ts'
+import { decodeHeaders } from './headers.ts'
 import { nanosPerMs } from './js-api.ts'
 import type { Link } from './link.ts'
 import { Progress } from './progress.ts'
 import { createPulls } from './pulls.ts'
-import { type Received, readAcknowledgement, toDelivery } from './received.ts'
+import { Received, readAcknowledgeTo } from './received.ts'
 import type { KnownTopic } from './streams.ts'
 
 const maxPullMs = 5_000
 const partitionBatch = 16
-const acknowledged = Buffer.from('+ACK')
+// An empty answer is an acknowledgement, and the shortest.
+const acknowledged = new Uint8Array(0)
 const working = Buffer.from('+WPI')
 const givenBack = Buffer.from('-NAK')
 const healPauseMs = 100
@@ -60,6 +62,8 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     createPulls({ link, clock, stream: topic.stream, consumer: name, inbox, expiresMs }),
   )
   const partitionOfConsumer = new Map(durables.map(({ name }, partition) => [name, partition]))
+  const isOurs = (consumer: string) => partitionOfConsumer.has(consumer)
+  const headersOf = headerTexts()
   let { progress } = parts
   let generation = 0
   let refused: string | undefined
@@ -76,24 +80,25 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     },
   })
   function arrive(message: NatsMessage): void {
-    if (message.subject.startsWith(`${inbox}.`)) {
-      const id = message.subject.slice(inbox.length + 1)
-      const partition = partitionOfConsumer.get(id.slice(0, id.lastIndexOf('-')))
-      const told = partition === undefined ? undefined : pullsOf[partition]!.status(id, message)
-      if (told === 'inDoubt') inDoubt = true
-      else if (told !== undefined) refused = told.refused
-      return
-    }
-    const told = readAcknowledgement(message.reply)
-    const partition = told === undefined ? undefined : partitionOfConsumer.get(told.consumer)
-    if (told === undefined || partition === undefined) return
+    const acknowledgeTo = readAcknowledgeTo(message.reply, isOurs)
+    if (acknowledgeTo === undefined) return told(message)
+    const partition = partitionOfConsumer.get(acknowledgeTo.consumer)!
     const pulls = pullsOf[partition]!
-    const { deliveries, sequence, place } = told
     const leaseEndMs = pulls.sinceMs + lendMs
     pulls.arrived()
-    if (progress !== undefined) progress[partition]!.arrived(sequence)
-    const acknowledgeTo = message.reply!
-    waiting.push({ message, acknowledgeTo, partition, sequence, place, generation, deliveries, leaseEndMs })
+    if (progress !== undefined) progress[partition]!.arrived(acknowledgeTo.sequence)
+    const payload = message.data
+    const headers = decodeHeaders(headersOf(message, topic.subjects[partition]!, payload))
+    waiting.push(new Received(acknowledgeTo, { headers, payload, partition, generation, leaseMs, leaseEndMs }))
+  }
+  /** A message of the server itself, about a pull. */
+  function told(message: NatsMessage): void {
+    if (!message.subject.startsWith(`${inbox}.`)) return
+    const id = message.subject.slice(inbox.length + 1)
+    const partition = partitionOfConsumer.get(id.slice(0, id.lastIndexOf('-')))
+    const status = partition === undefined ? undefined : pullsOf[partition]!.status(id, message)
+    if (status === 'inDoubt') inDoubt = true
+    else if (status !== undefined) refused = status.refused
   }
   const forgetChange = link.onChange(() => {
     for (const pulls of pullsOf) pulls.forget()
@@ -149,30 +154,27 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
   const take = ({ messages, bytes }: Room): Received[] => {
     let count = 0
     let size = 0
-    for (const { message } of waiting) {
-      size += message.data.byteLength
+    for (const { payload } of waiting) {
+      size += payload.byteLength
       if (count > 0 && (count >= messages || size > bytes)) break
       count += 1
     }
     return waiting.splice(0, count)
   }
-  const deliver = async (taken: Received[]): Promise<TransportDelivery[]> => {
-    if (taken.every(({ deliveries }) => deliveries === 1))
-      return taken.map((received) => toDelivery(received, leaseMs, undefined))
+  const deliver = async (taken: Received[]): Promise<Received[]> => {
+    const again = taken.filter(({ deliveries }) => deliveries > 1)
+    if (again.length === 0) return taken
     try {
-      const known = await Promise.all(
-        taken.map(({ deliveries, place }) => (deliveries === 1 ? undefined : attempts.read(place))),
-      )
-      return taken.map((received, index) => toDelivery(received, leaseMs, known[index]))
+      const known = await Promise.all(again.map(({ place }) => attempts.read(place)))
+      for (const [index, received] of again.entries()) received.remember(known[index])
+      return taken
     } catch (error) {
       waiting.unshift(...taken)
       throw error
     }
   }
-  const isLost = (delivery: TransportDelivery) => {
-    const received = receiptOf(delivery)
-    return received.generation !== generation || received.leaseEndMs <= clock.monotonicMs()
-  }
+  const isLost = (received: Received, nowMs: number) =>
+    received.generation !== generation || received.leaseEndMs <= nowMs
 
   return {
     async read(room, signal) {
@@ -188,7 +190,11 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
           ask(room)
         }
         const taken = take(room)
-        if (taken.length > 0) return deliver(taken)
+        if (taken.length > 0) {
+          const deliveries = await deliver(taken)
+          crashPoint('transport.claimed')
+          return deliveries
+        }
         if (signal.aborted) {
           if (!link.connected) throw unavailable('Reading', 'there is no connection to NATS')
           return []
@@ -198,40 +204,53 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
       return []
     },
     async settle(batch) {
+      const nowMs = clock.monotonicMs()
       const refusals: Refusal[] = []
-      const owned = batch.filter(({ delivery }) => {
-        if (!isLost(delivery)) return true
-        refusals.push({ delivery, reason: 'the lease has ended by this process’s clock' })
-        return false
-      })
-      await attempts.write(owned.flatMap(recordOf))
-      crashPoint('jetstream.attemptsWritten')
-      const letters = owned.filter((settlement) => settlement.as === 'deadLetter')
+      const records: Parameters<Attempts['write']>[0][number][] = []
+      const letters: DeadLetter[] = []
+      const all: Acknowledgement[] = []
+      for (const settlement of batch) {
+        const received = receiptOf(settlement.delivery)
+        if (isLost(received, nowMs)) {
+          refusals.push({ delivery: settlement.delivery, reason: 'the lease has ended by this process’s clock' })
+          continue
+        }
+        if (settlement.as === 'deadLetter') letters.push(settlement)
+        else if (settlement.as !== 'ack') records.push(recordOf(settlement))
+        const body = bodyOf(settlement)
+        if (body !== undefined) all.push({ received, body })
+      }
+      if (records.length > 0) {
+        await attempts.write(records)
+        crashPoint('jetstream.attemptsWritten')
+      }
       if (letters.length > 0) {
         await parts.keepDeadLetters(letters)
         crashPoint('jetstream.deadLettersKept')
       }
-      const all: Acknowledgement[] = []
-      for (const settlement of owned) {
-        const received = receiptOf(settlement.delivery)
-        const body = bodyOf(settlement)
-        if (body !== undefined) all.push({ received, body })
-      }
       await acknowledge(link, all)
-      for (const { received, body } of all) {
-        if (progress !== undefined && body === acknowledged) progress[received.partition]!.settled(received.sequence)
+      crashPoint('transport.settled')
+      if (progress !== undefined) {
+        for (const { received, body } of all)
+          if (body === acknowledged) progress[received.partition]!.settled(received.sequence)
       }
       return refusals
     },
     async extend(held) {
-      const owned = held.filter((delivery) => !isLost(delivery)).map(receiptOf)
       const sentMs = clock.monotonicMs()
+      const owned: Received[] = []
+      const lost = held.filter((delivery) => {
+        const received = receiptOf(delivery)
+        if (isLost(received, sentMs)) return true
+        owned.push(received)
+        return false
+      })
       await acknowledge(
         link,
         owned.map((received) => ({ received, body: working })),
       )
       for (const received of owned) received.leaseEndMs = sentMs + lendMs
-      return held.filter((delivery) => !owned.includes(receiptOf(delivery)))
+      return lost
     },
     async close() {
       closed = true
@@ -256,6 +275,7 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
         return { place, record: { attempt: known[index]?.attempt ?? 1, deliveries, started: false } }
       }),
     )
+    crashPoint('jetstream.unreadWritten')
     await acknowledge(
       link,
       unread.map((received) => ({ received, body: givenBack })),
@@ -266,13 +286,11 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
 function receiptOf(delivery: TransportDelivery): Received {
   return delivery.receipt as Received
 }
-function recordOf(settlement: Settlement): Parameters<Attempts['write']>[0] {
+function recordOf(settlement: Settlement & { readonly as: 'release' | 'started' | 'retry' }) {
   const { delivery, as } = settlement
-  if (as === 'ack' || as === 'deadLetter') return []
   const { place, deliveries } = receiptOf(delivery)
   const started = as === 'started'
-  const attempt = started ? delivery.attempt + 1 : settlement.attempt
-  return [{ place, record: { attempt, deliveries, started } }]
+  return { place, record: { attempt: started ? delivery.attempt + 1 : settlement.attempt, deliveries, started } }
 }
 function bodyOf(settlement: Settlement): Uint8Array | undefined {
   switch (settlement.as) {

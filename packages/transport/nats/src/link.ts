@@ -2,7 +2,8 @@ import { type Clock, uuidv7 } from '@evt/core'
 import type { NatsClient, NatsConnectionSource, NatsMessage, NatsPublishOptions, NatsServerInfo } from './client.ts'
 import { unavailable } from './errors.ts'
 
-type Listener = (message: NatsMessage | undefined) => void
+/** Gets an answer with the number of what it answers, or undefined when the connection is lost. */
+type Listener = (message: NatsMessage | undefined, index: number) => void
 
 /** The connection with what the client leaves open: whether it is up, limits on waiting, and one inbox for all answers. */
 export interface Link {
@@ -11,7 +12,7 @@ export interface Link {
   readonly connected: boolean
   /** Resolves when the server has everything sent before; a silent connection is replaced and the promise rejects. */
   confirm(operation: string): Promise<void>
-  /** Where answers are sent: `take` gets every answer, and undefined when the connection is lost, until `end`. */
+  /** Takes answers until `end`. `reply` and a number are where the answer to that number is sent. */
   expect(take: Listener): { readonly reply: string; end(): void }
   /** One answer to one message, within the time limit. */
   request(operation: string, subject: string, body: Uint8Array, options?: NatsPublishOptions): Promise<NatsMessage>
@@ -31,18 +32,22 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
   const client = typeof connection === 'function' ? await connection() : connection
   if (client.isClosed()) throw unavailable('Opening', 'the connection is closed')
   const inbox = `${inboxPrefix}.${uuidv7(clock.nowMs())}`
+  const nameAt = inbox.length + 1
   const expected = new Map<string, Listener>()
   const changes = new Set<(connected: boolean) => void>()
   let connected = true
   let asked = 0
   const subscription = client.subscribe(`${inbox}.*`, {
-    callback: (error, message) => {
-      if (error === null) expected.get(message.subject.slice(inbox.length + 1))?.(message)
+    callback(error, message) {
+      if (error !== null) return
+      const { subject } = message
+      const dash = subject.indexOf('-', nameAt)
+      expected.get(subject.slice(nameAt, dash))?.(message, Number(subject.slice(dash + 1)))
     },
   })
   const lose = () => {
     connected = false
-    for (const take of [...expected.values()]) take(undefined)
+    for (const take of [...expected.values()]) take(undefined, 0)
     for (const run of [...changes]) run(false)
   }
   const watch = async () => {
@@ -91,7 +96,7 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
       asked += 1
       const name = asked.toString(36)
       expected.set(name, take)
-      return { reply: `${inbox}.${name}`, end: () => expected.delete(name) }
+      return { reply: `${inbox}.${name}-`, end: () => expected.delete(name) }
     },
     request(operation, subject, body, options = {}) {
       return new Promise((resolve, reject) => {
@@ -114,7 +119,7 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
           void flush(operation).catch(() => undefined)
         }, answerTimeoutMs)
         try {
-          client.publish(subject, body, { ...options, reply })
+          client.publish(subject, body, { ...options, reply: `${reply}0` })
         } catch (error) {
           done(() => reject(error))
         }

@@ -7,7 +7,7 @@ import {
   type TransportDelivery,
   uuidv7,
 } from '@evt/core'
-import type { NatsMessage } from './client.ts'
+import { headerTexts, type NatsMessage } from './client.ts'
 import { takeKey } from './encode-message.ts'
 import { decodeHeaders } from './headers.ts'
 import type { Link } from './link.ts'
@@ -65,13 +65,15 @@ export async function natsConsumer(parts: NatsConsumerParts): Promise<Consumer> 
   // Until the server has it, what others publish would miss it.
   await link.confirm(`Subscribing to ${subject}`)
 
+  const headersOf = headerTexts()
   const toDelivery = (message: NatsMessage): TransportDelivery => {
-    const headers = decodeHeaders(message.headers)
+    const payload = message.data
+    const headers = decodeHeaders(headersOf(message, subject, payload))
     received += 1
     return {
       key: takeKey(headers),
       headers,
-      payload: message.data,
+      payload,
       partition: 0,
       position: `${session}.${received}`,
       attempt: 1,

@@ -1,5 +1,5 @@
 import { evtError, type PublishFailure, type Transport, type TransportSupport } from '@evt/core'
-import { encodeMessage } from './encode-message.ts'
+import { messageEncoder } from './encode-message.ts'
 import { unavailable } from './errors.ts'
 import { type Link, openLink } from './link.ts'
 import { checkSubject } from './names.ts'
@@ -10,6 +10,7 @@ import { type NatsTransportOptions, readNatsOptions } from './nats-options.ts'
 export function natsTransport(options: NatsTransportOptions): Transport {
   const settings = readNatsOptions(options)
   const { prefix, maxMessages, maxBytes, clock } = settings
+  const encode = messageEncoder()
   let supports = natsSupport(1_024 * 1_024)
   let link: Link | undefined
   const subjectOf = (topic: string) => `${prefix}${checkSubject('topic', topic)}`
@@ -48,7 +49,7 @@ export function natsTransport(options: NatsTransportOptions): Transport {
         const outgoing = batch[index]!
         try {
           const subject = subjectOf(outgoing.topic)
-          client.publish(subject, outgoing.payload, { headers: encodeMessage(outgoing, {}, supports.maxMessageBytes) })
+          client.publish(subject, outgoing.payload, { headers: encode(outgoing, {}, supports.maxMessageBytes) })
         } catch (error) {
           failures.push({ index, outcome: 'refused', error })
         }

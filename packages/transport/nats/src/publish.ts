@@ -27,54 +27,54 @@ export function publishAll(
 ): Promise<readonly PublishFailure[]> {
   return new Promise((resolve) => {
     const failures: PublishFailure[] = []
-    const open = new Set<Answering>()
-    const fail = (index: number, outcome: PublishFailure['outcome'], error: unknown) => {
-      failures.push({ index, outcome, error })
+    const isOpen = new Uint8Array(messages.length)
+    let open = 0
+    let sending = true
+    const fail = (at: number, outcome: PublishFailure['outcome'], error: unknown) => {
+      failures.push({ index: messages[at]!.index, outcome, error })
+    }
+    const close = (at: number) => {
+      isOpen[at] = 0
+      open -= 1
     }
     const finish = () => {
       timer.cancel()
+      end()
       resolve(failures.sort((left, right) => left.index - right.index))
     }
     const giveUp = (why: string) => {
       const error = unavailable('Publishing', why)
-      for (const { end, index } of open) {
-        end()
-        fail(index, 'unknown', error)
-      }
-      open.clear()
+      for (const [at, waits] of isOpen.entries()) if (waits === 1) fail(at, 'unknown', error)
+      isOpen.fill(0)
+      open = 0
       finish()
     }
+    const { reply, end } = link.expect((message, at) => {
+      if (message === undefined) return giveUp('the connection was lost')
+      if (isOpen[at] !== 1) return
+      close(at)
+      const failure = failureOf(message)
+      if (failure !== undefined) fail(at, ...failure)
+      if (open === 0 && !sending) finish()
+    })
     const timer = startTimer(() => {
       giveUp(`no answer within ${timeoutMs} ms`)
       void link.confirm('Publishing').catch(() => undefined)
     }, timeoutMs)
-    let sending = true
-    for (const { index, subject, payload, headers } of messages) {
-      const { reply, end } = link.expect((message) => {
-        if (message === undefined) return giveUp('the connection was lost')
-        end()
-        open.delete(answering)
-        const failure = failureOf(message)
-        if (failure !== undefined) fail(index, ...failure)
-        if (open.size === 0 && !sending) finish()
-      })
-      const answering: Answering = { index, end }
-      open.add(answering)
+    for (let at = 0; at < messages.length; at += 1) {
+      const { subject, payload, headers } = messages[at]!
+      isOpen[at] = 1
+      open += 1
       try {
-        link.client.publish(subject, payload, { reply, headers })
+        link.client.publish(subject, payload, { reply: reply + at, headers })
       } catch (error) {
-        end()
-        open.delete(answering)
-        fail(index, 'unavailable', error)
+        close(at)
+        fail(at, 'unavailable', error)
       }
     }
     sending = false
-    if (open.size === 0) finish()
+    if (open === 0) finish()
   })
-}
-interface Answering {
-  readonly index: number
-  readonly end: () => void
 }
 
 function failureOf({ data, headers }: NatsMessage): [PublishFailure['outcome'], Error] | undefined {

@@ -5,6 +5,7 @@ import type { Link } from './link.ts'
 
 // A message that fits no pull's bytes ends that pull; one without a limit brings it.
 const tooLarge = /MaxBytes/i
+const finished = /batch completed/i
 const gone = /deleted|leadership|shutdown/i
 const maxGraceMs = 1_000
 
@@ -69,8 +70,9 @@ export function createPulls({ link, clock, stream, consumer, inbox, expiresMs }:
     arrived: () => take(1),
     status(id, { headers }) {
       if (headers === undefined || headers.code === 100 || !pulls.delete(id)) return undefined
-      take(Number(headers.get('Nats-Pending-Messages')) || asked)
-      if (headers.code === 408) return undefined
+      const left = headers.get('Nats-Pending-Messages')
+      take(left === '' ? asked : Number(left) || 0)
+      if (headers.code === 408 || finished.test(headers.description)) return undefined
       if (headers.code === 503 || headers.code === 404 || gone.test(headers.description)) return 'inDoubt'
       unlimited = tooLarge.test(headers.description)
       return unlimited ? undefined : { refused: `${headers.code} ${headers.description}` }

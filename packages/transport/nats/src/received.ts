@@ -1,57 +1,105 @@
-import type { TransportDelivery } from '@evt/core'
+import type { Headers, TransportDelivery } from '@evt/core'
 import type { Attempt } from './attempts.ts'
-import type { NatsMessage } from './client.ts'
 import { takeKey } from './encode-message.ts'
-import { decodeHeaders } from './headers.ts'
 
 /** What the subject of an acknowledgement says about its message. */
-export interface Received {
-  readonly message: NatsMessage
-  readonly acknowledgeTo: string
-  readonly partition: number
+export interface AcknowledgeTo {
+  readonly subject: string
+  readonly consumer: string
+  readonly deliveries: number
   readonly sequence: number
-  /** Sequence and time: a stream that is made again begins at one, and what was kept about another message is not about this. */
-  readonly place: string
+  /** When the stream took it, in nanoseconds, as text. */
+  readonly storedAt: string
+}
+
+const prefix = '$JS.ACK.'
+
+/**
+ * Reads `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<sequence>.<sequence of the consumer>.<time>.…`;
+ * undefined for anything else.
+ */
+export function readAcknowledgeTo(
+  subject: string | undefined,
+  isOurs: (consumer: string) => boolean,
+): AcknowledgeTo | undefined {
+  if (subject === undefined || !subject.startsWith(prefix)) return undefined
+  const at = subject.indexOf('.', prefix.length)
+  return readFrom(subject, at, isOurs) ?? readFrom(subject, skip(subject, at, 2), isOurs)
+}
+/** From the dot before the consumer. */
+function readFrom(subject: string, at: number, isOurs: (consumer: string) => boolean): AcknowledgeTo | undefined {
+  const afterConsumer = subject.indexOf('.', at + 1)
+  const consumer = subject.slice(at + 1, afterConsumer)
+  if (afterConsumer < 0 || !isOurs(consumer)) return undefined
+  const afterDeliveries = subject.indexOf('.', afterConsumer + 1)
+  const afterSequence = subject.indexOf('.', afterDeliveries + 1)
+  const beforeTime = subject.indexOf('.', afterSequence + 1)
+  const afterTime = subject.indexOf('.', beforeTime + 1)
+  if (afterDeliveries < 0 || afterSequence < 0 || beforeTime < 0 || afterTime < 0) return undefined
+  const deliveries = Number(subject.slice(afterConsumer + 1, afterDeliveries))
+  const sequence = Number(subject.slice(afterDeliveries + 1, afterSequence))
+  const storedAt = subject.slice(beforeTime + 1, afterTime)
+  if (!Number.isSafeInteger(deliveries) || !Number.isSafeInteger(sequence) || !isDigits.test(storedAt)) return undefined
+  return { subject, consumer, deliveries, sequence, storedAt }
+}
+function skip(subject: string, at: number, tokens: number): number {
+  let dot = at
+  for (let left = tokens; left > 0; left -= 1) dot = subject.indexOf('.', dot + 1)
+  return dot
+}
+const isDigits = /^\d+$/
+
+export interface ReceivedParts {
+  readonly headers: Record<string, string>
+  readonly payload: Uint8Array
+  readonly partition: number
+  readonly generation: number
+  readonly leaseMs: number
+  readonly leaseEndMs: number
+}
+
+/** A message as it was handed to us, and its own receipt. One class for all, its fields set at once. */
+export class Received implements TransportDelivery {
+  readonly headers: Headers
+  readonly payload: Uint8Array
+  readonly key: string | undefined
+  readonly partition: number
+  readonly position: string
+  readonly deliveries: number
+  readonly leaseMs: number
+  attempt = 1
+  suspect: boolean
+  readonly receipt: unknown = this
+  readonly acknowledgeTo: AcknowledgeTo
   /** Of streams made again: acknowledging over such a change would remove another message. */
   readonly generation: number
-  readonly deliveries: number
   /** Our own clock's end of the lease: JetStream accepts late acknowledgements, so we must refuse them ourselves. */
   leaseEndMs: number
-}
 
-/** Reads `$JS.ACK.[<domain>.<account>.]<stream>.<consumer>.<deliveries>.<sequence>…`; undefined for anything else. */
-export function readAcknowledgement(
-  reply: string | undefined,
-):
-  | { readonly consumer: string; readonly deliveries: number; readonly sequence: number; readonly place: string }
-  | undefined {
-  const tokens = reply?.split('.') ?? []
-  if (tokens[0] !== '$JS' || tokens[1] !== 'ACK') return undefined
-  const at = tokens.length > 9 ? 5 : 3
-  const consumer = tokens[at]
-  const deliveries = Number(tokens[at + 1])
-  const sequence = Number(tokens[at + 2])
-  const storedAt = tokens[at + 4] ?? ''
-  if (consumer === undefined || !/^\d+$/.test(storedAt)) return undefined
-  if (!Number.isSafeInteger(deliveries) || !Number.isSafeInteger(sequence)) return undefined
-  return { consumer, deliveries, sequence, place: `${sequence}-${storedAt}` }
-}
-
-/** One that was handed over before is a suspect unless its last holder gave it back in so many words. */
-export function toDelivery(received: Received, leaseMs: number, attempt: Attempt | undefined): TransportDelivery {
-  const { message, deliveries } = received
-  const headers = decodeHeaders(message.headers)
-  const givenBack = attempt !== undefined && attempt.deliveries === deliveries - 1 && !attempt.started
-  return {
-    key: takeKey(headers),
-    headers,
-    payload: message.data,
-    partition: received.partition,
-    position: String(received.sequence),
-    attempt: attempt?.attempt ?? 1,
-    deliveries,
-    suspect: deliveries > 1 && !givenBack,
-    leaseMs,
-    receipt: received,
+  constructor(acknowledgeTo: AcknowledgeTo, parts: ReceivedParts) {
+    this.key = takeKey(parts.headers)
+    this.headers = parts.headers
+    this.payload = parts.payload
+    this.partition = parts.partition
+    this.position = String(acknowledgeTo.sequence)
+    this.deliveries = acknowledgeTo.deliveries
+    this.leaseMs = parts.leaseMs
+    this.suspect = acknowledgeTo.deliveries > 1
+    this.acknowledgeTo = acknowledgeTo
+    this.generation = parts.generation
+    this.leaseEndMs = parts.leaseEndMs
+  }
+  get sequence(): number {
+    return this.acknowledgeTo.sequence
+  }
+  /** Sequence and time: a stream that is made again begins at one, and what was kept about another message is not about this. */
+  get place(): string {
+    return `${this.position}-${this.acknowledgeTo.storedAt}`
+  }
+  /** One that was handed over before is a suspect unless its last holder gave it back in so many words. */
+  remember(attempt: Attempt | undefined): void {
+    if (attempt === undefined) return
+    this.attempt = attempt.attempt
+    if (attempt.deliveries === this.deliveries - 1 && !attempt.started) this.suspect = false
   }
 }

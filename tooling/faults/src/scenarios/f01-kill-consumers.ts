@@ -10,7 +10,7 @@ export const killConsumers: Scenario = {
   title: 'kill -9 of consumers in mid-handler',
   limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 1_500, perSecond: 400, kills: 4 },
-  long: { messages: 50_000, perSecond: 1_000, kills: 60 },
+  long: { messages: 30_000, perSecond: 1_000, kills: 60 },
   async run(rig, { messages = 0, perSecond = 0, kills = 0, batch = 0 }) {
     const worker = { relayLeaseMs: 1_000, leaseMs: 2_000, handlerMs: [0, 20] as const, batch: batch === 1 }
     const crew = startCrew(rig, 3, () => rig.worker(worker))

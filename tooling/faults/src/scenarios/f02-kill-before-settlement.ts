@@ -16,6 +16,11 @@ const crashPoints = [
 /** What a batch passes, too. */
 const inBatches = ['delivery.decided', 'delivery.settled', 'deadLetter.appended']
 
+/** All pauses between kills together, each a start of a process and what the stage adds to it. */
+const pausesMs = 150_000
+const restartMs = 1_500
+const leastKills = 8
+
 export const killBeforeSettlement: Scenario = {
   id: 'F2',
   title: 'kill -9 between inbox or claim, handler, dead letter and settlement',
@@ -23,7 +28,11 @@ export const killBeforeSettlement: Scenario = {
   quick: { messages: 600, kills: 8 },
   long: { messages: 5_000, kills: 100 },
   crashPoints,
-  async run(rig, { messages = 0, kills = 0, batch = 0 }) {
+  async run(rig, size) {
+    const { messages = 0, batch = 0 } = size
+    // What a killed process held stays with it for a while: fewer kills where that is long.
+    const most = Math.floor(pausesMs / (restartMs + rig.stage.takeoverMs))
+    const kills = Math.min(size.kills ?? 0, Math.max(leastKills, most))
     let planned = 0
     // One consumer alone: what it left behind must come back to itself.
     const crew = startCrew(rig, 1, () => {

@@ -1,22 +1,23 @@
 import type { Clock } from '@evt/core'
-import type {
-  Committed,
-  Fetched,
-  KafkaConnection,
-  NewRecord,
-  NewTopic,
-  PartitionBatch,
-  ProduceFailure,
-} from '../client.ts'
+import type { Committed, Fetched, KafkaConnection, NewTopic, PartitionBatch, ProduceFailure } from '../client.ts'
 import { closeQuietly, type KafkajsBroker, type KafkajsCluster, type OpenCluster } from './cluster.ts'
-import { failureKind } from './failures.ts'
+import { type FailureKind, failureKind } from './failures.ts'
 import { readRecords } from './read-records.ts'
+import { type ProducedPartition, sendFetch, sendProduce } from './requests.ts'
+import { writeRecordBatch } from './write-records.ts'
 
 const readCommitted = 1
 const everything = { earliest: -2, latest: -1 } as const
 const produceTimeoutMs = 10_000
 const produceAttempts = 5
 const maxFetchBytes = 1_024 * 1_024
+/** What a broker's refusal says of the records. Of any other nobody knows. */
+const outcomes: Partial<Record<FailureKind, ProduceFailure['outcome']>> = {
+  large: 'refused',
+  denied: 'refused',
+  stale: 'unavailable',
+  missing: 'unavailable',
+}
 
 /** One cluster handle, thrown away after any failure that is no answer and opened again at the next use. */
 export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnection {
@@ -75,22 +76,27 @@ export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnect
     } catch (error) {
       return failed('unavailable', error)
     }
-    const topics = new Map<string, { partition: number; messages: unknown }[]>()
+    const topics = new Map<string, { partition: number; batch: Buffer }[]>()
     for (const { topic, partition, records } of batches) {
       const list = topics.get(topic) ?? []
       topics.set(topic, list)
-      list.push({ partition, messages: records.map(toMessage) })
+      list.push({ partition, batch: writeRecordBatch(records, clock.nowMs()) })
     }
-    const topicData = [...topics].map(([topic, partitions]) => ({ topic, partitions }))
+    const wanted = [...topics].map(([topic, partitions]) => ({ topic, partitions }))
+    let answers: readonly ProducedPartition[]
     try {
-      await use(() => broker.produce({ acks: -1, timeout: produceTimeoutMs, topicData }))
-      return []
+      answers = await use(() => sendProduce(broker, wanted, produceTimeoutMs))
     } catch (error) {
-      // The answer names the first partition that failed and is silent on the others.
-      const kind = batches.length === 1 ? failureKind(error) : 'other'
-      if (kind === 'large' || kind === 'denied') return failed('refused', error)
-      return failed(kind === 'stale' || kind === 'missing' ? 'unavailable' : 'unknown', error)
+      return failed('unknown', error)
     }
+    return batches.flatMap((batch): ProduceFailure[] => {
+      const answer = answers.find(({ topic, partition }) => topic === batch.topic && partition === batch.partition)
+      const error = answer === undefined ? new Error('the broker did not tell') : answer.error
+      if (error === undefined) return []
+      const kind = failureKind(error)
+      if (kind === 'stale' || kind === 'missing') leaders.clear()
+      return [{ batch, outcome: outcomes[kind] ?? 'unknown', error }]
+    })
   }
   const produceOnce = async (batches: readonly PartitionBatch[]): Promise<readonly ProduceFailure[]> => {
     try {
@@ -159,15 +165,15 @@ export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnect
       use(async (cluster) => {
         const nodeId = (await leadersOf(cluster, topic))[partition]!
         const broker = await cluster.findBroker({ nodeId })
-        const asked = { partition, fetchOffset: String(offset), maxBytes: maxFetchBytes }
-        const { responses } = await broker.fetch({
-          isolationLevel: readCommitted,
-          maxWaitTime: 0,
-          minBytes: 0,
+        const [fetched] = await sendFetch(broker, {
+          topic,
+          partitions: [{ partition, offset, maxBytes: maxFetchBytes }],
           maxBytes: maxFetchBytes,
-          topics: [{ topic, partitions: [asked] }],
+          waitMs: 0,
         })
-        return readRecords(responses[0]!.partitions[0]!, offset)
+        if (fetched === undefined) throw new Error('the broker did not tell')
+        if (fetched.error !== undefined) throw fetched.error
+        return readRecords(fetched, offset)
       }),
     deleteRecords: (topic, before) =>
       use(async (cluster) => {
@@ -201,13 +207,6 @@ export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnect
       await used?.then(closeQuietly, () => undefined)
     },
   }
-}
-
-/** kafkajs takes Buffers alone. */
-function toMessage({ key, value, headers }: NewRecord): object {
-  const bytes =
-    value === null || Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  return { key, value: bytes, headers }
 }
 
 /** What a group has committed, as its coordinator knows it; partitions without a commit are left out. */

@@ -1,0 +1,79 @@
+import { type FreshPrefix, nats, natsFloor } from '@evt/servers'
+import type { NatsConnection } from 'nats'
+import { jetstreamTransport, natsTransport } from '../src/index.ts'
+import { acks, client, listener, outgoing, readSome, specOf, textOf, topic } from './rig.ts'
+
+for (const server of [nats, natsFloor]) {
+  server.describe(`reading from ${server.name}`, () => {
+    let place: FreshPrefix
+    let connection: NatsConnection
+    beforeEach(async () => {
+      place = await server.fresh()
+      connection = await client(place.url)
+    })
+    afterEach(async () => {
+      await connection.close()
+      await place.drop()
+    })
+
+    it('goes on from pull to pull without a failure, and never gives more than there was room for', async () => {
+      // So large that what was asked for comes in parts, and the next is asked for in between.
+      const sent = Array.from({ length: 300 }, (_each, n) => `${n} `.padEnd(10_000, 'x'))
+      const transport = jetstreamTransport({ connection, prefix: place.prefix })
+      await transport.open()
+      await transport.publish(sent.map((text) => outgoing(text)))
+      const consumer = await transport.consume(specOf('a'), listener())
+      const signal = AbortSignal.timeout(10_000)
+      const room = { messages: 20, bytes: 1_000_000 }
+      const read: string[] = []
+      const settling: Promise<unknown>[] = []
+      while (read.length < sent.length && !signal.aborted) {
+        const some = await consumer.read(room, signal)
+        expect(some.length).toBeLessThanOrEqual(room.messages)
+        read.push(...some.map(textOf))
+        settling.push(consumer.settle(acks(some)))
+      }
+      expect(read).toEqual(sent)
+      await Promise.all(settling)
+      await consumer.close()
+    })
+
+    for (const [name, create] of [
+      ['NATS core', natsTransport],
+      ['JetStream', jetstreamTransport],
+    ] as const) {
+      it(`hands over over ${name} what somebody else published with headers that nobody can read, and what comes after`, async () => {
+        const transport = create({ connection, prefix: place.prefix })
+        await transport.open()
+        await transport.declare({ name: topic, partitions: undefined })
+        const consumer = await transport.consume(specOf('a', { from: 'latest' }), listener())
+        const blocks = [
+          'NATS/1.0\r\nbad name: x\r\nce-id: 1\r\n\r\n',
+          'NATS/1.0\r\nno colon\r\nce-id: 2\r\n\r\n',
+          'NATS/1.0\r\nce-id: \u0001\u0002\r\n\r\n',
+          'NATS/1.0\r\nce-id: ä 3\r\n\r\n',
+          'NATS/1.0\r\n\r\n',
+        ]
+        for (const block of blocks) {
+          const headers = { encode: () => Buffer.from(block) } as never
+          connection.publish(`${place.prefix}.${topic}`, Buffer.from('foreign'), { headers })
+        }
+        connection.publish(`${place.prefix}.${topic}`, Buffer.from('no headers'))
+        await connection.flush()
+        expect(await transport.publish([outgoing('ours')])).toEqual([])
+        const read = await readSome(consumer, blocks.length + 2)
+        expect(read.map(textOf)).toEqual([...blocks.map(() => 'foreign'), 'no headers', 'ours'])
+        expect(read.map(({ headers }) => headers['ce-id']).slice(0, 6)).toEqual([
+          '1',
+          '2',
+          '\u0001\u0002',
+          'ä 3',
+          undefined,
+          undefined,
+        ])
+        expect(read.at(-1)!.headers).toMatchObject({ 'ce-type': 'order.created', 'content-type': 'application/json' })
+        await consumer.close()
+      })
+    }
+  })
+}

@@ -1,0 +1,118 @@
+import { createBus, silentLogger } from '@evt/core'
+import { jetstreamTransport } from '@evt/transport-nats'
+import { AckPolicy, type JsMsg } from 'nats'
+import { createStream, type JetstreamPlace, jetstreamPlace, orderText, publisherByHand } from './jetstream.ts'
+import type { Ledger } from './ledger.ts'
+import { type Order, OrderCreated, order } from './order.ts'
+import { sideBySide } from './side-by-side.ts'
+import type { Contender, Workload } from './workload.ts'
+
+const handlersAtOnce = 100
+/** What may be fetched and not started, ours by default and the client's by this option. */
+const ahead = 2 * handlersAtOnce
+
+/** A backlog is read, decoded, handled and acknowledged message by message. */
+export const w7: readonly Workload[] = [
+  {
+    kind: 'throughput',
+    id: 'w7.consume',
+    title: 'JetStream: a backlog read with explicit acknowledgement, 100 handlers at a time',
+    messages: 40_000,
+    checked: 'everyRound',
+    servers: ['nats'],
+    contenders: [clientConsume(), evt()],
+    goals: [
+      { text: 'of the speed of a loop over nats.js', value: (read) => read.ratio('evt', 'nats.js'), atLeast: 0.9 },
+    ],
+  },
+]
+
+async function fill(place: JetstreamPlace, messages: number, ledger: Ledger | undefined): Promise<void> {
+  const publish = publisherByHand(place)
+  await sideBySide(messages, 1_000, async () => ledger?.sent(await publish(order), orderText))
+}
+
+/** The client's own loop: it pulls again when a quarter of what it asked for is left. */
+function clientConsume(): Contender {
+  return {
+    name: 'nats.js',
+    async start() {
+      const place = await jetstreamPlace()
+      await createStream(place)
+      const { connection, stream } = place
+      const manager = await connection.jetstreamManager()
+      await manager.consumers.add(stream, {
+        durable_name: 'bench',
+        ack_policy: AckPolicy.Explicit,
+        max_ack_pending: -1,
+      })
+      const consumer = await connection.jetstream().consumers.get(stream, 'bench')
+      return {
+        prepare: (messages, ledger) => fill(place, messages, ledger),
+        async run(messages, ledger) {
+          const handler = async (payload: Order, message: JsMsg) => {
+            if (payload.id.length > 0) ledger?.handled(message.headers!.get('ce-id'))
+          }
+          let left = messages
+          let finished = () => {}
+          const all = new Promise<void>((resolve) => {
+            finished = resolve
+          })
+          const reading = await consumer.consume({
+            max_messages: ahead,
+            callback(message) {
+              void handler(message.json<Order>(), message).then(() => {
+                message.ack()
+                left -= 1
+                if (left === 0) finished()
+              })
+            },
+          })
+          await all
+          await reading.close()
+          await connection.flush()
+        },
+        stop: place.drop,
+      }
+    },
+  }
+}
+
+function evt(): Contender {
+  return {
+    name: 'evt',
+    async start() {
+      const place = await jetstreamPlace()
+      const { connection, prefix } = place
+      const transport = jetstreamTransport({ connection, prefix })
+      const bus = createBus({ service: 'bench', logger: silentLogger, transport })
+      await bus.register([OrderCreated])
+      return {
+        prepare: (messages, ledger) => fill(place, messages, ledger),
+        async run(messages, ledger) {
+          let left = messages
+          let finished = () => {}
+          const all = new Promise<void>((resolve) => {
+            finished = resolve
+          })
+          const handler = async (payload: Order, { id }: { readonly id: string }) => {
+            if (payload.id.length > 0) ledger?.handled(id)
+            left -= 1
+            if (left === 0) finished()
+          }
+          const subscription = await bus.subscribe(OrderCreated, handler, {
+            group: 'bench',
+            concurrency: handlersAtOnce,
+          })
+          await all
+          // Closing waits until everything is acknowledged.
+          await subscription.close()
+        },
+        async stop() {
+          await bus.close()
+          await place.drop()
+        },
+      }
+    },
+  }
+}
