@@ -30,9 +30,9 @@ console.log(`${passed} passed, ${failed} failed, ${result.numPendingTests} skipp
 process.exitCode = failed === 0 && jest.status === 0 ? 0 : 1
 
 /** Each scenario counts as a test. All of them behind the outbox alone; of every broker that must be there, its crash points. */
-function runFaults() {
+function runFaults({ EVT_REQUIRE_SERVERS: kinds = '' } = process.env) {
   const stages = { postgres: 'pg', redis: 'redis', nats: 'jetstream', kafka: 'kafka' }
-  const required = (process.env.EVT_REQUIRE_SERVERS ?? '').split(',').flatMap((kind) => stages[kind.trim()] ?? [])
+  const required = kinds.split(',').flatMap((kind) => stages[kind.trim()] ?? [])
   const runs = [['--transport', 'memory']]
   if (required.length > 0) runs.push(['F2-BROKER', '--transport', required.join()])
   const sum = { passed: 0, failed: 0 }
