@@ -30,6 +30,8 @@ export interface Delivery<Name extends string = string, Payload = unknown> {
   readonly fence: bigint
   /** Aborted at the timeout, on a lost lease and at the shutdown deadline. */
   readonly signal: AbortSignal
+  /** Why `signal` was aborted, if it was: for a look that makes no signal. */
+  readonly abortReason: Error | undefined
   readonly logger: Logger
   /** A value that middleware set, or `EVT_CONTEXT_MISSING`. */
   get<Value>(key: ContextKey<Value>): Value

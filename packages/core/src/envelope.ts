@@ -159,17 +159,17 @@ function invalidHeader(field: string, reason: string): Error {
   })
 }
 
-let lastSchema: string | undefined
+let lastSchema: unknown
 let lastVersion = 1
 /** Like the time: the same for many messages in a row. */
-function readVersion(dataSchema: string | undefined): number {
+function readVersion(dataSchema: unknown): number {
   if (dataSchema === lastSchema) return lastVersion
   lastSchema = dataSchema
   lastVersion = versionOf(dataSchema)
   return lastVersion
 }
-function versionOf(dataSchema: string | undefined): number {
-  if (dataSchema === undefined || !dataSchema.startsWith(schemaPrefix)) return 1
+function versionOf(dataSchema: unknown): number {
+  if (typeof dataSchema !== 'string' || !dataSchema.startsWith(schemaPrefix)) return 1
   const version = Number(dataSchema.slice(dataSchema.lastIndexOf(':') + 1))
   return Number.isSafeInteger(version) && version > 0 ? version : 1
 }

@@ -13,7 +13,7 @@ export const acknowledged: Outcome = Object.freeze({ status: 'ack' })
 
 const brand = Symbol.for('evt.controlFlow')
 interface ControlFlow {
-  readonly [brand]: 'retry' | 'reject'
+  readonly [brand]: 'acknowledge' | 'retry' | 'reject'
   readonly cause: unknown
   readonly afterMs: number | undefined
   readonly counted: boolean
@@ -36,10 +36,15 @@ export function reject(cause: unknown): never {
   throw controlFlow('reject', cause, {})
 }
 
+/** Ends the handler: what it did is durable, so it counts although its timeout has passed meanwhile. Throws. */
+export function acknowledge(): never {
+  throw controlFlow('acknowledge', 'the work is done', {})
+}
+
 /** What a thrown value asks for, or undefined where it is an ordinary error. */
 export function asControlFlow(thrown: unknown):
   | {
-      readonly action: 'retry' | 'reject'
+      readonly action: 'acknowledge' | 'retry' | 'reject'
       readonly cause: unknown
       readonly afterMs: number | undefined
       readonly counted: boolean
@@ -50,7 +55,7 @@ export function asControlFlow(thrown: unknown):
   return { action: flow[brand], cause: flow.cause, afterMs: flow.afterMs, counted: flow.counted }
 }
 
-function controlFlow(action: 'retry' | 'reject', cause: unknown, options: RetryOptions): Error {
+function controlFlow(action: ControlFlow[typeof brand], cause: unknown, options: RetryOptions): Error {
   const { afterMs } = options
   if (afterMs !== undefined && !(Number.isFinite(afterMs) && afterMs >= 0))
     throw invalidOption('retry.afterMs', 'expected milliseconds, 0 or more')

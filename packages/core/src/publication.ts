@@ -7,6 +7,6 @@ export interface Publication<Own> extends Watched<Own> {
   readonly outgoing: Outgoing
   readonly resolve: (published: Published) => void
   readonly reject: (error: Error) => void
-  /** Accepted, and waiting for handlers alone. */
-  readonly isAccepted: boolean
+  /** `accepted`: waiting for handlers alone. */
+  stage: 'queued' | 'sent' | 'accepted'
 }

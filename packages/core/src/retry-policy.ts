@@ -1,5 +1,5 @@
 import { checkBoolean, checkFunction, checkKnown, invalidOption, wholeNumber } from './options.ts'
-import { asControlFlow, type Outcome } from './outcome.ts'
+import { acknowledged, asControlFlow, type Outcome } from './outcome.ts'
 
 export interface RetryPolicy {
   /** Runs in all, the first included. Default 5. */
@@ -64,6 +64,7 @@ export function retryDecision(
   }
   const decide = (thrown: unknown, attempt: number): Outcome => {
     const flow = asControlFlow(thrown)
+    if (flow?.action === 'acknowledge') return acknowledged
     if (flow?.action === 'reject') return { status: 'reject', error: flow.cause }
     if (flow !== undefined && !flow.counted) {
       return { status: 'retry', afterMs: flow.afterMs ?? gapMs(1), error: flow.cause, counted: false }

@@ -133,6 +133,16 @@ test('of a name given twice the last counts, as everywhere in JSON', () => {
   expect(jsonCodec.decode(Buffer.from('{"n":1,"n":2}'))).toEqual({ n: 2 })
 })
 
+test('a header that is no text is read as missing or refused by name, whichever it is', () => {
+  const good = { 'ce-id': 'a', 'ce-type': 'b', 'ce-source': 'c', 'ce-time': '2026-01-01', 'content-type': 'd' }
+  for (const value of [null, 7, {}, []]) {
+    expect(readEnvelope({ ...good, 'ce-dataschema': value, 'ce-subject': value } as never)).toMatchObject({
+      version: 1,
+    })
+    expect(() => readEnvelope({ ...good, 'ce-time': value } as never)).toThrow('ce-time')
+  }
+})
+
 test('a payload larger than the bound is not decoded', async () => {
   let decodes = 0
   const Counted = defineEvent('rig.counted', {

@@ -1,4 +1,4 @@
-import { reject, retry, retryDecision } from '../src/index.ts'
+import { acknowledge, type Middleware, reject, retry, retryDecision } from '../src/index.ts'
 import { failureOf, Keyed, makeRig, range, steady, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 import { watched } from './watched-transport.ts'
@@ -222,6 +222,48 @@ test('middleware is told the outcome that happens: a handler that ends after its
   end()
   await rig.clock.advance(1_000)
   expect(outcomes).toEqual(['retry', 'ack'])
+})
+
+test('what ends after its timeout and was not its fault burns no attempt, and what is durable counts', async () => {
+  await using rig = makeRig()
+  const attempts: number[] = []
+  const subscription = await rig.bus.subscribe(
+    Tick,
+    async (_tick, { attempt, signal, abortReason }) => {
+      attempts.push(attempt)
+      expect(abortReason).toBeUndefined()
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+      if (attempts.length < 4) retry('the store is slow', { afterMs: 100, counted: false })
+      acknowledge()
+    },
+    { group: 'a', timeoutMs: 100, retry: { attempts: 1 } },
+  )
+  await rig.bus.publish(Tick, { n: 1 })
+  await rig.clock.advance(2_000)
+  expect(attempts).toEqual([1, 1, 1, 1])
+  expect(subscription.stats()).toMatchObject({ timedOut: 4, acknowledged: 1, deadLettered: 0 })
+})
+
+test('an outcome decided in time stands, however long the middleware around it takes', async () => {
+  await using rig = makeRig()
+  let runs = 0
+  const slow: Middleware = {
+    name: 'slow',
+    async consume(_delivery, next) {
+      const outcome = await next()
+      await new Promise<void>((resolve) => rig.clock.startTimer(resolve, 500))
+      return outcome
+    },
+  }
+  const handler = () => {
+    runs += 1
+  }
+  const options = { group: 'a', timeoutMs: 100, retry: { attempts: 1 }, use: [slow] }
+  const subscription = await rig.bus.subscribe(Tick, handler, options)
+  await rig.bus.publish(Tick, { n: 1 })
+  await rig.clock.advance(10_000)
+  expect(runs).toBe(1)
+  expect(subscription.stats()).toMatchObject({ timedOut: 1, acknowledged: 1, deadLettered: 0 })
 })
 
 test('a handler that hangs on its last attempt is dead-lettered for its timeout once it ends', async () => {

@@ -1,5 +1,9 @@
 /** What the workloads stand for. `docs/benchmarks.md` tells the same to people who choose one. */
 export const families: Readonly<Record<string, { readonly title: string; readonly what: string }>> = {
+  w0: {
+    title: 'our own cost',
+    what: 'A transport that hands over and takes at once, so that what is left is ours: batches, decoding, handlers, settlements. By hand does the same decoding or encoding and calls the handler.',
+  },
   w1: {
     title: 'in-process publish',
     what: 'Publish and await the handlers in this process, one message after the other, by reference. The limit is a hand-written loop with an id, an envelope and a look-up; the peer is emittery, the emitter with asynchronous listeners.',
@@ -15,6 +19,22 @@ export const families: Readonly<Record<string, { readonly title: string; readonl
   w7: {
     title: 'reading from JetStream',
     what: 'A backlog is read, decoded, handled by 100 handlers at a time and acknowledged one by one. The limit is the loop of the client with its acknowledgements unconfirmed.',
+  },
+  w8: {
+    title: 'Kafka',
+    what: 'Publishes awaited side by side against batches made by hand with the same client, acknowledgements, key, headers and JSON; a backlog of 1,000 keys read at least once, with handlers that do nothing or take a millisecond. Readers wait when the backlog appears: its transaction ends as the clock starts.',
+  },
+  w3: {
+    title: 'publishing to Redis',
+    what: 'A message counts when the server has said that it has it. The limit is ioredis with the same envelope and payload as JSON: what comes in one turn of the event loop goes in one hand-written script, or 500 at a time in a pipeline.',
+  },
+  w4: {
+    title: 'consuming from Redis',
+    what: 'At least once, 100 handlers at a time that do nothing, each message acknowledged behind its handler. The limit is a hand-written loop that reads ahead, parses both parts of the entry and acknowledges a batch while the next is read; it renews no lease and takes over from nobody.',
+  },
+  w5: {
+    title: 'latency over Redis',
+    what: 'Messages come at a fixed rate, whatever became of the ones before; latency counts from when each was due to its handler. Publisher and consumer share one process.',
   },
   w9: {
     title: 'writing to the outbox',

@@ -75,7 +75,10 @@ export function parseMachineTime(stat: string): MachineTime {
 /** The process that listens on a loopback port, as far as this user may see it. */
 export function listenerOf(port: number): number | undefined {
   try {
-    const inode = listeningInode(readFileSync('/proc/net/tcp', 'utf8'), port)
+    // Java listens on a socket of IPv6 also where the address is of IPv4.
+    const inode =
+      listeningInode(readFileSync('/proc/net/tcp', 'utf8'), port) ??
+      listeningInode(readFileSync('/proc/net/tcp6', 'utf8'), port)
     if (inode === undefined) return undefined
     for (const pid of readdirSync('/proc')) {
       if (/^\d+$/.test(pid) && holdsSocket(pid, inode)) return Number(pid)

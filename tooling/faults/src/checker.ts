@@ -1,5 +1,6 @@
 import type { Facts } from './database.ts'
 import type { Entry, Ledger } from './ledger.ts'
+import type { Taken } from './taken.ts'
 
 /** A promise that was broken, with some of the messages it was broken for. */
 export interface Finding {
@@ -14,6 +15,8 @@ export interface Expected {
   readonly atLeastOnce: readonly string[]
   /** Whether messages of one key must start in the order of their numbers. */
   readonly ordered: boolean
+  /** Messages that somebody took away on purpose: nobody can know what became of them. */
+  readonly taken?: Taken | undefined
 }
 
 type Start = Extract<Entry, { readonly kind: 'start' }>
@@ -40,12 +43,19 @@ export function check(ledger: Ledger, facts: Facts, expected: Expected): readonl
     'said to have failed and there all the same',
     ledger.of('fail').flatMap(({ message }) => (facts.committed.has(message) ? [message] : [])),
   )
+  found(
+    'more connections than allowed',
+    ledger
+      .of('connections')
+      .flatMap(({ pid, most, allowed }) => (most > allowed ? [`${pid}: ${most} of ${allowed}`] : [])),
+  )
   for (const consumer of expected.consumers) {
     const effects = facts.effects.get(consumer) ?? new Map<string, number>()
+    const taken = expected.taken?.(consumer)
     const name = expected.consumers.length === 1 ? '' : ` (${consumer})`
     found(
       `lost${name}`,
-      [...due].filter((message) => !effects.has(message) && facts.letters.get(consumer)?.has(message) !== true),
+      missing(facts, consumer, due).filter((message) => taken?.has(message) !== true),
     )
     const doubled = [...effects].flatMap(([message, count]) => (count > 1 ? [message] : []))
     if (!expected.atLeastOnce.includes(consumer)) found(`double effect${name}`, doubled)
@@ -58,6 +68,13 @@ export function check(ledger: Ledger, facts: Facts, expected: Expected): readonl
     if (expected.ordered) found(`out of order${name}`, overtakers(starts, unclear))
   }
   return findings
+}
+
+/** Those of these messages that have neither effect nor dead letter. */
+export function missing(facts: Facts, consumer: string, due: Iterable<string>): readonly string[] {
+  const effects = facts.effects.get(consumer)
+  const letters = facts.letters.get(consumer)
+  return [...due].filter((message) => effects?.has(message) !== true && letters?.has(message) !== true)
 }
 
 /** Messages that started for the first time after a later one of their key had. */

@@ -5,12 +5,12 @@ import type { Rig } from './rig.ts'
 /** A row of the outbox as the bus would write it, to be written by the harness itself, whole or spoilt. */
 export function storedMessage(
   rig: Pick<Rig, 'namespace' | 'stage'>,
-  message: { readonly number: number; readonly key: string },
+  message: { readonly number: number; readonly key: string; readonly padding?: string },
   changes: Partial<StoredMessage> = {},
 ): StoredMessage {
-  const { number, key } = message
+  const { number, key, padding = '' } = message
   const event = key === '' ? Plain : Keyed
-  const payload: Payload = { number, key, failures: 0, padding: '' }
+  const payload: Payload = { number, key, failures: 0, padding }
   const envelope = {
     id: messageId(number),
     type: event.name,
@@ -31,5 +31,21 @@ export function storedMessage(
     headers: writeHeaders(envelope, undefined, undefined),
     payload: Buffer.from(JSON.stringify(payload)),
     ...changes,
+  }
+}
+
+/** Commits so many messages without key, a thousand at a time, for the relay to publish. */
+export async function storeOrders(
+  rig: Rig,
+  { first, count, paddingBytes }: { readonly first: number; readonly count: number; readonly paddingBytes: number },
+): Promise<void> {
+  const padding = 'x'.repeat(paddingBytes)
+  for (let from = first; from < first + count; from += 1_000) {
+    const size = Math.min(1_000, first + count - from)
+    const numbers = Array.from({ length: size }, (_none, index) => from + index)
+    const sql =
+      "insert into fault_orders (message, key, number) select 'm' || number, '', number from unnest($1::bigint[]) as number"
+    await rig.database.pool.query(sql, [numbers])
+    await rig.database.outbox.store(numbers.map((number) => storedMessage(rig, { number, key: '', padding })))
   }
 }

@@ -28,6 +28,10 @@ export type Report =
   | { readonly kind: 'taken'; readonly message: string; readonly consumer: string }
   | { readonly kind: 'end'; readonly message: string; readonly consumer: string; readonly as: 'returned' | 'thrown' }
   | { readonly kind: 'sent'; readonly message: string; readonly key: string }
+  /** Of a program, when it is asked: processor time so far, memory now, and the most since it was asked last. */
+  | { readonly kind: 'usage'; readonly cpuMs: number; readonly rssMb: number; readonly mostRssMb: number }
+  /** More of them than the process had before. */
+  | { readonly kind: 'connections'; readonly most: number; readonly allowed: number }
   | { readonly kind: 'crash'; readonly point: string }
   | { readonly kind: 'error'; readonly during: string; readonly text: string }
 export type Entry = Report & { readonly atMs: number; readonly pid: number }
@@ -41,6 +45,8 @@ export interface Ledger {
   /** In the order of their time. */
   of<K extends Kind>(...kinds: readonly K[]): readonly Extract<Entry, { readonly kind: K }>[]
   count(kind: Kind): number
+  /** When the newest of these was told; before everything where there is none. */
+  newestMs(kind: Kind): number
   /** The process that told the newest of these. */
   lastPid(...kinds: readonly Kind[]): number | undefined
   /** Durable when it returns. */
@@ -74,6 +80,7 @@ export function openLedger(file: string): Ledger {
       return found.sort((left, right) => left.atMs - right.atMs)
     },
     count: (kind) => byKind.get(kind)?.length ?? 0,
+    newestMs: (kind) => byKind.get(kind)?.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY,
     lastPid(...kinds) {
       const newest = kinds.flatMap((kind) => byKind.get(kind)?.at(-1) ?? [])
       return newest.sort((left, right) => right.atMs - left.atMs)[0]?.pid

@@ -5,9 +5,10 @@ import { isMeant, readArguments, usage } from './arguments.ts'
 import { bugs } from './bugs/index.ts'
 import { isGood, printResult, printSummary, progressLine } from './report.ts'
 import { type Order, type Result, runScenario } from './run-scenario.ts'
+import type { Need } from './scenario.ts'
 import { scenarios } from './scenarios/index.ts'
 import { createServers } from './servers.ts'
-import { stageOf } from './stages.ts'
+import { type Stage, stageOf } from './stages.ts'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -17,7 +18,9 @@ async function main(): Promise<boolean> {
     wanted.ids.length === 0 ? scenarios : scenarios.filter(({ id }) => wanted.ids.some((wish) => isMeant(id, wish)))
   if (wanted.list) {
     for (const { id, title, needs } of scenarios)
-      console.log(`${id.padEnd(4)} ${title}${needs ? ` (needs ${needs})` : ''}`)
+      console.log(
+        `${id.padEnd(4)} ${title}${needs ? ` (needs ${needs === 'broker' ? 'a broker' : 'a broker beside PostgreSQL'})` : ''}`,
+      )
     return true
   }
   const folder = `${root}.faults/${new Date().toISOString().replaceAll(/[:.]/g, '-')}`
@@ -28,8 +31,8 @@ async function main(): Promise<boolean> {
   for (const transport of wanted.bugs ? [] : wanted.transports) {
     for (const scenario of chosen) {
       const { needs } = scenario
-      if (needs === 'broker' && !stageOf(transport).apart)
-        leftOut.push(`${scenario.id} on ${transport}: needs a broker`)
+      const lacking = lackOf(stageOf(transport), needs)
+      if (lacking !== undefined) leftOut.push(`${scenario.id} on ${transport}: needs ${lacking}`)
       else orders.push({ ...common, scenario, transport, bug: wanted.bug })
     }
   }
@@ -49,6 +52,11 @@ async function main(): Promise<boolean> {
     writeFileSync(wanted.json, JSON.stringify(report, null, 1))
   }
   return printSummary(results)
+}
+
+function lackOf({ apart, broker }: Stage, need: Need | undefined): string | undefined {
+  if (need === 'broker' && !apart) return 'a broker'
+  return need === 'anotherBroker' && (!apart || broker === 'postgres') ? 'a broker beside PostgreSQL' : undefined
 }
 
 /** Several at once, each lane with servers of its own: some scenarios restart them. */

@@ -8,7 +8,7 @@ import type { Program } from './programs/specification.ts'
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const stderrLimit = 4_000
 
-export type ProgramName = 'publisher' | 'worker' | 'relay' | 'cycles'
+export type ProgramName = 'publisher' | 'worker' | 'relay' | 'bridge' | 'cycles' | 'fuzz'
 export interface Ended {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
@@ -23,6 +23,11 @@ export interface Member {
   readonly running: boolean
   signal(signal: NodeJS.Signals): void
 }
+
+const children = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
 
 /** Starts a program; what it tells goes to `tell`. It ends with this process. */
 export function startMember(
@@ -48,15 +53,14 @@ export function startMember(
   child.stderr!.on('data', (chunk) => {
     stderr = `${stderr}${chunk}`.slice(-stderrLimit)
   })
-  const end = () => child.kill('SIGKILL')
-  process.once('exit', end)
+  children.add(child)
   let becomeReady!: () => void
   const ready = new Promise<void>((resolve) => {
     becomeReady = resolve
   })
   const ended = new Promise<Ended>((resolve) => {
     child.once('close', (code, signal) => {
-      process.removeListener('exit', end)
+      children.delete(child)
       over = { code, signal, stderr }
       // Whoever waits for one that died at its start waits no longer.
       becomeReady()

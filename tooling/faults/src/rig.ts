@@ -5,9 +5,10 @@ import type { FaultDatabase } from './database.ts'
 import type { Ledger } from './ledger.ts'
 import { type Member, type ProgramName, startMember } from './member.ts'
 import { startProxy, type TcpProxy } from './nemesis/proxy.ts'
-import type { Program, PublisherProgram, RelayProgram, WorkerProgram } from './programs/specification.ts'
+import type { FuzzProgram, Program, PublisherProgram, RelayProgram, WorkerProgram } from './programs/specification.ts'
 import type { PrivateServer } from './servers.ts'
 import type { Stage } from './stages.ts'
+import type { Taken } from './taken.ts'
 import { until } from './until.ts'
 
 type Own = keyof Program
@@ -28,6 +29,8 @@ export interface QuietOptions {
   readonly groups?: number | undefined
   /** Messages that the harness has stored itself. */
   readonly extra?: number | undefined
+  /** Runs before each look at the database. */
+  readonly beforeLook?: (() => Promise<void>) | undefined
   /** So long nothing may move before the wait is given up and the checker asked. Default 20,000. */
   readonly patienceMs?: number | undefined
   /** So long it may take in all. Default 600,000. */
@@ -47,7 +50,9 @@ export interface Rig extends RigParts {
   publisher(program: Partly<PublisherProgram>): Member
   worker(program?: Partial<WorkerProgram>): Member
   relay(program?: Partial<RelayProgram>): Member
+  bridge(program?: Partial<Program>): Member
   cycles(program: Program & { readonly cycles: number }): Member
+  fuzz(program: FuzzProgram): Member
   readonly members: readonly Member[]
   /** Waits until work has begun, so that what is done next strikes it. */
   flowing(): Promise<void>
@@ -61,6 +66,8 @@ export interface Rig extends RigParts {
     /** Groups more whose effects may happen twice. */
     readonly atLeastOnce?: readonly string[]
     readonly ordered?: boolean
+    /** Messages that were taken away on purpose. */
+    readonly taken?: Taken | undefined
   }): Promise<void>
   expect(what: string, holds: boolean, ...examples: readonly string[]): void
   /** Adds to a figure of the report. */
@@ -82,7 +89,8 @@ export function createRig(parts: RigParts): Rig {
   const members: Member[] = []
   const findings: Finding[] = []
   const figures: Record<string, number> = {}
-  const proxies: TcpProxy[] = []
+  const ways: TcpProxy[] = []
+  const own: TcpProxy[] = []
   let databaseUrl = database.url
   let brokerUrl = parts.broker?.url ?? ''
   let started = 0
@@ -116,32 +124,38 @@ export function createRig(parts: RigParts): Rig {
     },
     between: (low, high) => Math.floor(low + random() * (high - low + 1)),
     async proxied() {
-      const around = async (url: string) => {
-        const proxy = await startProxy(new URL(url), random)
-        proxies.push(proxy)
+      const around = async (url: string, standing: TcpProxy | undefined) => {
+        const proxy = standing ?? (await startProxy(new URL(url)))
+        if (standing === undefined) own.push(proxy)
+        ways.push(proxy)
         const through = new URL(url)
         through.port = String(proxy.port)
         return through.href
       }
-      databaseUrl = await around(database.url)
-      if (parts.broker !== undefined) brokerUrl = await around(parts.broker.url)
-      return proxies
+      databaseUrl = await around(database.url, undefined)
+      if (parts.broker !== undefined) brokerUrl = await around(parts.broker.url, parts.broker.proxy)
+      return ways
     },
     publisher: (program) => start<PublisherProgram>('publisher', program),
     worker: (program = {}) => start<WorkerProgram>('worker', { relay: true, ...program }),
     relay: (program = {}) => start<RelayProgram>('relay', program),
+    bridge: (program = {}) => start('bridge', program),
     cycles: (program) => start('cycles', program),
+    fuzz: (program) => start('fuzz', program),
     async flowing() {
-      const flows = await until(() => ledger.count('start') + ledger.count('sent') >= 20, 30_000)
+      const work = () => ledger.count('start') + ledger.count('sent')
+      const before = work()
+      const flows = await until(() => work() >= before + 20, 30_000)
       rig.expect('no work began', flows)
     },
-    async quiet({ groups = 1, extra = 0, patienceMs = 20_000, limitMs = 600_000, quietMs = 300 } = {}) {
+    async quiet({ groups = 1, extra = 0, patienceMs = 20_000, limitMs = 600_000, quietMs = 300, beforeLook } = {}) {
       const patience = parts.bug === undefined ? 1 : impatience
       const endMs = performance.now() + (parts.bug === undefined ? limitMs : patienceMs)
       let last = ''
       let movedMs = performance.now()
       let doneMs: number | undefined
       for (;;) {
+        await beforeLook?.()
         const now = await database.progress()
         const due = extra + Math.max(now.committed, ledger.count('ok'))
         parts.progress(`${now.effects + now.letters} of ${due * groups}`)
@@ -183,14 +197,20 @@ export function createRig(parts: RigParts): Rig {
         }),
       )
     },
-    async checkAll({ groups = ['work'], atLeastOnce = [], ordered = stage.order === 'group' } = {}) {
+    async checkAll({ groups = ['work'], atLeastOnce = [], ordered = stage.order === 'group', taken } = {}) {
       const named = (some: readonly string[]) => some.map((group) => `faults/${group}`)
-      const expected = { consumers: named([...groups, ...atLeastOnce]), atLeastOnce: named(atLeastOnce), ordered }
+      const expected = {
+        consumers: named([...groups, ...atLeastOnce]),
+        atLeastOnce: named(atLeastOnce),
+        ordered,
+        taken,
+      }
       findings.push(...check(ledger, await database.facts(), expected))
       const starts = ledger.of('start')
       rig.set('messages', new Set(starts.map((entry) => entry.message)).size)
       const runs = new Set(starts.map((entry) => `${entry.consumer} ${entry.message} ${entry.attempt}`)).size
       rig.set('runs again', starts.length - runs)
+      rig.set('most connections', Math.max(0, ...ledger.of('connections').map(({ most }) => most)))
     },
     expect(what, holds, ...examples) {
       if (!holds) findings.push({ what, count: 1, examples })
@@ -204,7 +224,12 @@ export function createRig(parts: RigParts): Rig {
     async dispose() {
       for (const member of members) if (member.running) member.signal('SIGKILL')
       await Promise.all(members.map((member) => member.ended))
-      await Promise.all(proxies.map((proxy) => proxy.close()))
+      for (const way of ways) {
+        way.poison({})
+        way.up()
+        way.reset()
+      }
+      await Promise.all(own.map((proxy) => proxy.close()))
     },
   }
   return rig

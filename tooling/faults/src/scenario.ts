@@ -3,7 +3,7 @@ import type { Rig } from './rig.ts'
 /** How much of it a tier runs; what each number means is the scenario's own. */
 export type Size = Readonly<Record<string, number>>
 /** What a scenario needs of a stage beyond messages. */
-export type Need = 'broker'
+export type Need = 'broker' | 'anotherBroker'
 
 export interface Scenario {
   readonly id: string

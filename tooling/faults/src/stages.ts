@@ -7,6 +7,11 @@ export interface OpenedTransport {
   readonly transport: Transport
   close(): Promise<void>
 }
+/** What a scenario may ask of a stage's transport. */
+export interface StageSettings {
+  /** Where the stage `failsOnMissing`. */
+  readonly onMissing?: 'fail' | undefined
+}
 /** A transport that the whole suite runs on, behind the outbox of the store. */
 export interface Stage {
   /** The server it needs beside the store's, if any. */
@@ -17,9 +22,20 @@ export interface Stage {
   readonly apart: boolean
   /** How far order within a key reaches. */
   readonly order: 'process' | 'group'
+  /** Connections to the broker that one program holds, at most. */
+  readonly connections: number
+  /** How long what a killed process held stays with it, beyond its leases. */
+  readonly takeoverMs: number
+  /** What it takes of one message, where that is less than the bus allows. */
+  readonly largestBytes?: number
+  /** Whether its transport may be told to leave alone what is missing on the broker. */
+  readonly failsOnMissing?: true
   /** Imports its package only now, so that a program loads what it uses and nothing else. */
-  open(url: string, clock: Clock): Promise<OpenedTransport>
+  open(url: string, clock: Clock, settings?: StageSettings): Promise<OpenedTransport>
 }
+
+/** The least that Kafka allows: whoever is killed keeps its partitions for so long. */
+const sessionMs = 6_000
 
 /** What `--transport` may name. */
 export const stages: Readonly<Record<string, Stage>> = {
@@ -28,6 +44,8 @@ export const stages: Readonly<Record<string, Stage>> = {
     transportName: 'memory',
     apart: false,
     order: 'group',
+    connections: 0,
+    takeoverMs: 0,
     open: async (_url, clock) => ({
       transport: memoryTransport({ confirm: 'settled', clock }),
       close: async () => undefined,
@@ -38,6 +56,8 @@ export const stages: Readonly<Record<string, Stage>> = {
     transportName: 'pg',
     apart: true,
     order: 'process',
+    connections: 8,
+    takeoverMs: 0,
     async open(url, clock) {
       const [{ default: pg }, { pgTransport }] = await Promise.all([import('pg'), import('@evt/transport-pg')])
       const pool = new pg.Pool({ connectionString: url, max: 8, connectionTimeoutMillis: 5_000, query_timeout: 10_000 })
@@ -54,14 +74,49 @@ export const stages: Readonly<Record<string, Stage>> = {
     transportName: 'redis',
     apart: true,
     order: 'process',
-    async open(url, clock) {
+    connections: 4,
+    takeoverMs: 0,
+    failsOnMissing: true,
+    async open(url, clock, { onMissing } = {}) {
       const [{ Redis }, { redisTransport }] = await Promise.all([import('ioredis'), import('@evt/transport-redis')])
       const client = new Redis(url)
       client.on('error', () => undefined)
       return {
-        transport: redisTransport({ client, clock }),
+        transport: redisTransport({ client, clock, onMissing }),
         close: async () => client.disconnect(),
       }
+    },
+  },
+  jetstream: {
+    broker: 'nats',
+    transportName: 'jetstream',
+    apart: true,
+    order: 'process',
+    connections: 1,
+    takeoverMs: 0,
+    failsOnMissing: true,
+    // Of a server with its default limit of 1 MiB, less what a dead letter may add.
+    largestBytes: 1_048_576 - 16_384,
+    async open(url, clock, { onMissing } = {}) {
+      const [{ connect }, { jetstreamTransport }] = await Promise.all([import('nats'), import('@evt/transport-nats')])
+      // A program that is started while the server is away waits for it.
+      const forEver = { maxReconnectAttempts: -1, reconnectTimeWait: 250, waitOnFirstConnect: true }
+      const connection = () => connect({ servers: url, ...forEver })
+      return { transport: jetstreamTransport({ connection, clock, onMissing }), close: async () => undefined }
+    },
+  },
+  kafka: {
+    broker: 'kafka',
+    transportName: 'kafka',
+    apart: true,
+    order: 'group',
+    connections: 14,
+    takeoverMs: sessionMs,
+    largestBytes: 1_000_000,
+    async open(url, clock) {
+      const { kafkaTransport } = await import('@evt/transport-kafka')
+      const transport = kafkaTransport({ brokers: [new URL(url).host], sessionMs, clock })
+      return { transport, close: async () => undefined }
     },
   },
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { check } from '../src/checker.ts'
 import type { Facts } from '../src/database.ts'
 import { type Ledger, openLedger, type Report } from '../src/ledger.ts'
+import { takenBy } from '../src/taken.ts'
 
 const consumer = 'faults/work'
 let folder: string
@@ -54,6 +55,25 @@ test('a committed message without effect is lost, unless its dead letter is ther
   const effects = new Map([[consumer, new Map([['m1', 1]])]])
   expect(judge(facts(2, { effects }))).toEqual(['lost'])
   expect(judge(facts(2, { effects, letters: new Map([[consumer, new Set(['m2'])]]) }))).toEqual([])
+})
+
+test('what was published and not handled when somebody took it from the broker is of unknown fate, what came later is lost', () => {
+  const invoke = (message: string, atMs: number) =>
+    ledger.add({ kind: 'invoke', message, key: 'k', number: 1, directly: false, atMs, pid: 1 })
+  const handled = (message: string, atMs: number) =>
+    ledger.add({ kind: 'end', message, consumer, as: 'returned', atMs, pid: 1 })
+  for (const [message, atMs] of [
+    ['m1', 1],
+    ['m2', 50],
+    ['m3', 101],
+  ] as const)
+    invoke(message, atMs)
+  handled('m1', 80)
+  const taken = takenBy(ledger, [{ fromMs: 90, untilMs: 100 }])
+  expect([...taken(consumer)]).toEqual(['m2'])
+  const expected = { consumers: [consumer], atLeastOnce: [], ordered: true, taken }
+  const findings = check(ledger, facts(3, { effects: new Map() }), expected)
+  expect(findings).toEqual([{ what: 'lost', count: 2, examples: ['m1', 'm3'] }])
 })
 
 test('an effect committed twice is a double effect', () => {

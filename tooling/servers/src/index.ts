@@ -15,6 +15,7 @@ import type { PostgresOptions } from './postgres.ts'
 import type { RedisOptions } from './redis.ts'
 import { type TestServer, testServer } from './test-server.ts'
 
+export { freePort } from './free-port.ts'
 export type { FreshDatabase, FreshKafka, FreshMongo, FreshPrefix } from './places.ts'
 export type { RunningServer } from './server-kind.ts'
 export type { TestServer } from './test-server.ts'

@@ -14,19 +14,21 @@ const modules = [`org.apache.kafka:kafka_2.13:${version}`, 'org.slf4j:slf4j-simp
 export interface KafkaOptions {
   /** Lines of server.properties, such as `{ 'num.partitions': '6' }`; one broker that answers fast by default. */
   readonly settings?: Readonly<Record<string, string>>
+  /** A second listener on `port`, whose clients are told that the broker is at `advertised`: there stands a proxy. Not in a container. */
+  readonly proxied?: { readonly port: number; readonly advertised: number }
 }
 
 export const kafkaKind: ServerKind<KafkaOptions> = {
   name: 'kafka',
   variable: 'EVT_KAFKA_URL',
-  async startHere({ settings }) {
+  async startHere({ settings, proxied }) {
     const java = onPath('java')
     if (java === undefined) throw new Error('Kafka needs Java 17 or newer, and there is no java on this machine')
     const classPath = join(await libraries(), '*')
     const folder = await throwAwayFolder('kafka')
     const port = await freePort()
     const file = join(folder, 'server.properties')
-    const all = { ...properties(port, await freePort()), 'log.dirs': join(folder, 'data'), ...settings }
+    const all = { ...properties(port, await freePort(), proxied), 'log.dirs': join(folder, 'data'), ...settings }
     await writeFile(
       file,
       Object.entries(all)
@@ -47,31 +49,38 @@ export const kafkaKind: ServerKind<KafkaOptions> = {
     })
   },
   // The broker also talks to itself at the address that it tells its clients: the ports must be the same.
-  container: (port, { settings = {} }) => ({
-    service: 'kafka',
-    port,
-    environment: {
-      KAFKA_LISTENERS: `PLAINTEXT://:${port},CONTROLLER://:${port === 9093 ? 9094 : 9093}`,
-      KAFKA_ADVERTISED_LISTENERS: urlOf(port).replace('kafka:', 'PLAINTEXT:'),
-      ...Object.fromEntries(
-        Object.entries(settings).map(([name, value]) => [`KAFKA_${name.toUpperCase().replaceAll('.', '_')}`, value]),
-      ),
-    },
-    url: urlOf(port),
-  }),
+  container(port, { settings = {}, proxied }) {
+    if (proxied !== undefined) throw new Error('Kafka in a container has no second listener')
+    return {
+      service: 'kafka',
+      port,
+      environment: {
+        KAFKA_LISTENERS: `PLAINTEXT://:${port},CONTROLLER://:${port === 9093 ? 9094 : 9093}`,
+        KAFKA_ADVERTISED_LISTENERS: urlOf(port).replace('kafka:', 'PLAINTEXT:'),
+        ...Object.fromEntries(
+          Object.entries(settings).map(([name, value]) => [`KAFKA_${name.toUpperCase().replaceAll('.', '_')}`, value]),
+        ),
+      },
+      url: urlOf(port),
+    }
+  },
   ready,
 }
 
 const urlOf = (port: number) => `kafka://127.0.0.1:${port}`
 
-const properties = (port: number, controllerPort: number): Record<string, string> => ({
+const properties = (
+  port: number,
+  controllerPort: number,
+  proxied: KafkaOptions['proxied'],
+): Record<string, string> => ({
   'process.roles': 'broker,controller',
   'node.id': '1',
   'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-  listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-  'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+  listeners: [...listeners(port, proxied?.port), `CONTROLLER://127.0.0.1:${controllerPort}`].join(),
+  'advertised.listeners': listeners(port, proxied?.advertised).join(),
   'controller.listener.names': 'CONTROLLER',
-  'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+  'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT',
   'offsets.topic.replication.factor': '1',
   'offsets.topic.num.partitions': '4',
   'transaction.state.log.replication.factor': '1',
@@ -84,6 +93,11 @@ const properties = (port: number, controllerPort: number): Record<string, string
   'broker.session.timeout.ms': '3000',
   'broker.heartbeat.interval.ms': '500',
 })
+
+function listeners(port: number, proxiedPort: number | undefined): readonly string[] {
+  const own = `PLAINTEXT://127.0.0.1:${port}`
+  return proxiedPort === undefined ? [own] : [own, `PROXIED://127.0.0.1:${proxiedPort}`]
+}
 
 async function libraries(): Promise<string> {
   const mvn = onPath('mvn')

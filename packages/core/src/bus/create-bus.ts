@@ -13,6 +13,7 @@ import type { Outbox, RelayTarget } from '../outbox.ts'
 import { type Handler, on, type SubscriptionDefinition } from '../subscription.ts'
 import type { SubscribeOptions } from '../subscription-options.ts'
 import type { Transport } from '../transport.ts'
+import { within } from '../within.ts'
 import type { Bus, BusOptions, CloseOptions, RoutedOptions, RunOptions, SingleTransportOptions } from './bus.ts'
 import type { BusContext } from './context.ts'
 import { createEncoder } from './encoder.ts'
@@ -194,14 +195,6 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     fireFailures += 1
     report(error, 'fire')
   }
-  const within = async (deadlineMs: number, work: Promise<unknown>) => {
-    let timer: { cancel(): void } | undefined
-    const late = new Promise<void>((resolve) => {
-      timer = clock.startTimer(resolve, deadlineMs)
-    })
-    await Promise.race([work, late])
-    timer?.cancel()
-  }
   const close = async (deadlineMs: number) => {
     state = 'closing'
     const untilMs = clock.monotonicMs() + deadlineMs
@@ -216,13 +209,13 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     }
     await Promise.all([...subscriptions].map((subscription) => attempt(() => subscription.close({ deadlineMs }))))
     for (const port of ports.values()) port.publisher.abandonUnconfirmed()
-    if (firing > 0) await within(leftMs(), new Promise<void>((resolve) => fireIdle.push(resolve)))
-    await within(leftMs(), Promise.all([...ports.values()].map((port) => port.publisher.drained())))
+    if (firing > 0) await within(clock, leftMs(), new Promise<void>((resolve) => fireIdle.push(resolve)))
+    await within(clock, leftMs(), Promise.all([...ports.values()].map((port) => port.publisher.drained())))
     for (const port of ports.values()) port.publisher.abandon()
     await attempt(async () => {
       await starting?.catch(() => undefined)
       // A relay waits for the call under way, which a transport that has gone silent never answers.
-      if (outbox !== undefined) await within(leftMs() + relayGraceMs, outbox.stop())
+      if (outbox !== undefined) await within(clock, leftMs() + relayGraceMs, outbox.stop())
     })
     state = 'closed'
     for (const each of [...middleware].reverse()) await attempt(async () => each.stop?.())

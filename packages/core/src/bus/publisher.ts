@@ -36,7 +36,7 @@ export class Publisher {
     this.#parts = parts
     this.#pending = new DeadlineList(parts.clock, parts.timeoutMs, (waiting) => {
       const error = new Error(`no answer within ${parts.timeoutMs} ms`)
-      this.#finish(waiting, { outcome: this.#queue.includes(waiting) ? 'unavailable' : 'unknown', error })
+      this.#finish(waiting, { outcome: waiting.stage === 'queued' ? 'unavailable' : 'unknown', error })
     })
   }
   /** Resolves when accepted; rejects saying refused, unavailable or unknown. */
@@ -59,7 +59,7 @@ export class Publisher {
         outgoing,
         resolve,
         reject,
-        isAccepted: false,
+        stage: 'queued',
         before: undefined,
         after: undefined,
         isListed: false,
@@ -104,7 +104,7 @@ export class Publisher {
     for (const giveUp of [...this.#unconfirmed]) giveUp()
     const error = new Error(neverSettled)
     for (const waiting of this.#pending.items())
-      if (waiting.isAccepted) this.#finish(waiting, { outcome: 'unknown', error })
+      if (waiting.stage === 'accepted') this.#finish(waiting, { outcome: 'unknown', error })
   }
   /** Resolves when nothing is under way. */
   async drained(): Promise<void> {
@@ -121,6 +121,7 @@ export class Publisher {
     while (this.#queue.length > 0) {
       const due = this.#queue.splice(0, settles ? 1 : maxBatch).filter((waiting) => waiting.isListed)
       if (due.length === 0) continue
+      for (const waiting of due) waiting.stage = 'sent'
       const publishing = this.#publishBatch(due)
       // A transport that confirms late would make everybody behind wait for the first; it takes them in order all the same.
       if (!settles) await publishing

@@ -1,4 +1,3 @@
-import { evtError } from '../errors.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Settlement } from '../transport.ts'
 import { type Entry, errorRecord } from './entry.ts'
@@ -56,24 +55,9 @@ export class Endings {
     else void this.deadLetter(entry, outcome.error)
   }
   #afterAbort(entry: Entry, outcome: Outcome): Outcome | 'release' {
-    const { settings, work } = this.#parts
-    if (entry.timedOut) {
-      // A late failure has been told of the timeout already; a late success comes from around the handler.
-      if (outcome.status !== 'ack') return outcome
-      const { timeoutMs } = settings
-      const message = `The handler of ${work.consumer} did not end within ${timeoutMs} ms`
-      const error = evtError(
-        'EVT_HANDLER_TIMEOUT',
-        message,
-        { consumer: work.consumer, timeoutMs },
-        { retryable: true },
-      )
-      return settings.retry.decide(error, entry.attempt)
-    }
-    // A handler that stopped because we are closing has not failed.
-    const aborted = entry.delivery?.abortReason !== undefined
-    if (aborted && outcome.status === 'retry') return 'release'
-    return outcome
+    // What comes after a timeout was decided where the handler ended. One that stopped because we are closing has not failed.
+    const isClosing = !entry.timedOut && entry.delivery?.abortReason !== undefined
+    return isClosing && outcome.status === 'retry' ? 'release' : outcome
   }
   #retry(entry: Entry, outcome: Outcome & { readonly status: 'retry' }): void {
     const { stats, clock, support, settings } = this.#parts

@@ -79,12 +79,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       } catch (thrown) {
         return fail(thrown, delivery.attempt)
       }
-      try {
-        const outcome = await terminal(delivery)
-        return outcome.status === 'ack' ? succeeded(settings, delivery) : outcome
-      } catch (thrown) {
-        return failure(settings, delivery, thrown)
-      }
+      return terminal(delivery)
     }
   /** For what goes wrong before the handler: a message that cannot be read gets no better by trying again. */
   const fail = (thrown: unknown, attempt: number): Outcome =>
@@ -201,24 +196,34 @@ class BatchMeeting {
   }
   async #outcomes(deliveries: readonly ReceivedDelivery[]): Promise<readonly Outcome[]> {
     const { work, logger, consumer, settings } = this.#parts
-    const batch: Batch = {
-      deliveries,
-      logger,
-      get signal() {
-        return AbortSignal.any(deliveries.map((delivery) => delivery.signal))
-      },
-    }
+    const batch = new DeliveredBatch(deliveries, logger)
     try {
       const payloads = deliveries.map((delivery) => delivery.payload)
       const results = await (work.handler as BatchHandler)(payloads, batch)
-      if (results === undefined) return deliveries.map(() => acknowledged)
+      if (results === undefined) return deliveries.map((delivery) => succeeded(settings, delivery))
       if (!isSettledList(results, deliveries.length)) throw wrongResult(consumer, results)
       return results.map((result, index) =>
-        result.status === 'fulfilled' ? acknowledged : failure(settings, deliveries[index]!, result.reason),
+        result.status === 'fulfilled'
+          ? succeeded(settings, deliveries[index]!)
+          : failure(settings, deliveries[index]!, result.reason),
       )
     } catch (thrown) {
       return deliveries.map((delivery) => failure(settings, delivery, thrown))
     }
+  }
+}
+
+/** A class, because an object made with an accessor has a hidden class of its own, which outlives it and keeps its deliveries. */
+class DeliveredBatch implements Batch {
+  readonly deliveries: readonly ReceivedDelivery[]
+  readonly logger: Logger
+
+  constructor(deliveries: readonly ReceivedDelivery[], logger: Logger) {
+    this.deliveries = deliveries
+    this.logger = logger
+  }
+  get signal(): AbortSignal {
+    return AbortSignal.any(this.deliveries.map((delivery) => delivery.signal))
   }
 }
 
@@ -263,9 +268,12 @@ function isRefused(error: unknown): boolean {
 
 /** What an error of a handler comes to: late, it is the timeout's; while we close, the message has not failed. */
 function failure(settings: ConsumerSettings, delivery: ReceivedDelivery, thrown: unknown): Outcome {
-  if (isEvtError(delivery.abortReason, 'EVT_SHUTDOWN') && asControlFlow(thrown) === undefined)
+  const flow = asControlFlow(thrown)
+  if (isEvtError(delivery.abortReason, 'EVT_SHUTDOWN') && flow === undefined)
     return { status: 'retry', afterMs: 0, error: thrown, counted: false }
-  return settings.retry.decide(timeoutOf(delivery) ?? thrown, delivery.attempt)
+  // Work that is durable, or that never began because a store was slow, has not failed however long it took.
+  const isBlameless = flow?.action === 'acknowledge' || flow?.counted === false
+  return settings.retry.decide((isBlameless ? undefined : timeoutOf(delivery)) ?? thrown, delivery.attempt)
 }
 
 /** What the end of a handler comes to: too late, it has failed. */

@@ -4,6 +4,7 @@ import { evtError } from '../errors.ts'
 import { type LocalConsumer, type LocalReceiver, localConsumer } from '../memory/local.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Room, TransportDelivery } from '../transport.ts'
+import { within } from '../within.ts'
 import { BatchRuns } from './batch-runs.ts'
 import { DirectRuns } from './direct-runs.ts'
 import { Endings } from './endings.ts'
@@ -253,14 +254,16 @@ export class Pump implements LocalReceiver, Starting {
   async drain(partitions: readonly number[], deadlineMs: number): Promise<void> {
     this.#endings.releaseUnstarted(partitions)
     const running = () => this.#holdings.running.items().some((entry) => partitions.includes(entry.received.partition))
-    await this.#within(deadlineMs, async () => {
-      while (running()) await new Promise<void>((resolve) => this.#parts.clock.startTimer(resolve, 5))
+    const { clock } = this.#parts
+    const drained = async () => {
+      while (running()) await new Promise<void>((resolve) => clock.startTimer(resolve, 5))
       await this.settler.drained()
-    })
+    }
+    await within(clock, deadlineMs, drained())
   }
   /** Stops reading, lets handlers finish, aborts them at the deadline, gives the rest back, closes the consumer. */
   async close(deadlineMs: number): Promise<void> {
-    const { consumer, work } = this.#parts
+    const { clock, consumer, work } = this.#parts
     const { running } = this.#holdings
     this.#stopping = true
     this.#endings.isStopping = true
@@ -268,13 +271,12 @@ export class Pump implements LocalReceiver, Starting {
     const read = this.#reader.stop()
     this.#batches?.stopLingering()
     this.#gateTimer?.cancel()
-    await this.#within(abortGraceMs, () => read)
+    await within(clock, abortGraceMs, read)
     this.#endings.releaseUnstarted()
-    const empty = () => this.#holdings.whenEmpty()
-    if (!(await this.#within(deadlineMs, empty))) {
+    if (!(await within(clock, deadlineMs, this.#holdings.whenEmpty()))) {
       const reason = evtError('EVT_SHUTDOWN', 'The subscription is closing', { consumer: work.consumer })
       for (const entry of running.items()) entry.delivery?.abort(reason)
-      await this.#within(abortGraceMs, empty)
+      await within(clock, abortGraceMs, this.#holdings.whenEmpty())
     }
     this.settler.abandon()
     for (const entry of running.items()) {
@@ -285,14 +287,5 @@ export class Pump implements LocalReceiver, Starting {
     this.#leases.stop()
     running.stop()
     await consumer.close()
-  }
-  async #within(limitMs: number, work: () => Promise<void>): Promise<boolean> {
-    let timer: Timer | undefined
-    const late = new Promise<boolean>((resolve) => {
-      timer = this.#parts.clock.startTimer(() => resolve(false), limitMs)
-    })
-    const inTime = await Promise.race([work().then(() => true), late])
-    timer?.cancel()
-    return inTime
   }
 }

@@ -19,7 +19,7 @@ export class MemoryMessage implements Publication<MemoryMessage> {
   waiter: ((message: MemoryMessage) => void) | undefined
   resolve: Publication<MemoryMessage>['resolve'] = nobody
   reject: Publication<MemoryMessage>['reject'] = nobody
-  readonly isAccepted = true
+  stage: Publication<MemoryMessage>['stage'] = 'accepted'
   before: MemoryMessage | undefined = undefined
   after: MemoryMessage | undefined = undefined
   isListed = false

@@ -1,5 +1,4 @@
 import {
-  type Batch,
   type BatchHandler,
   checkFunction,
   checkKnown,
@@ -8,11 +7,12 @@ import {
   evtError,
   type Handler,
   type HandlerResult,
-  isEvtError,
   type Message,
   retry,
   type Transactions,
 } from '@evt/core'
+import { endOfCommitted, isBlameless, throwIfAborted } from './blame.ts'
+import { batchOnce } from './exactly-once-batch.ts'
 import type { Entered, InboxStore } from './inbox-store.ts'
 import { messageKey } from './message-key.ts'
 
@@ -42,12 +42,11 @@ export interface ExactlyOnce<Transaction> {
   ): BatchHandler<Name, Payload>
 }
 
-const heldRetryMs = 100
-
 /**
  * Wraps handlers so that inbox entry, effect and outgoing messages commit together: the effect happens once in this
- * database, as long as the inbox remembers the message. What a handler does elsewhere may happen more often. Throws
- * `EVT_TRANSACTION_FOREIGN` where inbox and transactions are known to be of different databases.
+ * database, as long as the inbox remembers the message. What a handler does elsewhere may happen more often. A run that is
+ * aborted before its commit leaves nothing; one that has committed counts, however late. Throws `EVT_TRANSACTION_FOREIGN`
+ * where inbox and transactions are known to be of different databases.
  */
 export function exactlyOnce<Transaction>(options: ExactlyOnceOptions<Transaction>): ExactlyOnce<Transaction> {
   checkKnown('exactlyOnce', options, ['transactions', 'inbox', 'onDuplicate'])
@@ -63,91 +62,32 @@ export function exactlyOnce<Transaction>(options: ExactlyOnceOptions<Transaction
   const once =
     <Name extends string, Payload>(handler: OnceHandler<Name, Payload, Transaction>): Handler<Name, Payload> =>
     async (payload, delivery) => {
-      await uncountedWhenUnknown(() =>
-        transactions.run(async (transaction) => {
-          const [entered] = await inbox.enter(transaction, delivery.consumer, [messageKey(delivery)])
-          if (entered === 'done') return onDuplicate?.(delivery)
-          if (entered === 'held') retry(held(), { afterMs: heldRetryMs, counted: false })
+      let entered: Entered | undefined
+      let handlerBegan = false
+      try {
+        await transactions.run(async (transaction) => {
+          entered = (await inbox.enter(transaction, delivery.consumer, [messageKey(delivery)]))[0]
+          if (entered !== 'fresh') return
           crashPoint('inbox.entered')
+          throwIfAborted([delivery])
+          handlerBegan = true
           const result = await handler(payload, delivery, transaction)
           crashPoint('inbox.handled')
-          if (result === undefined) return
-          const messages = (Array.isArray(result) ? result : [result]) as readonly Message[]
-          await delivery.publishDerived(messages, { transaction })
-        }),
-      )
-    }
-
-  const batch =
-    <Name extends string, Payload>(
-      handler: OnceBatchHandler<Name, Payload, Transaction>,
-    ): BatchHandler<Name, Payload> =>
-    async (payloads, { deliveries }: Batch<Name, Payload>) => {
-      const results: PromiseSettledResult<unknown>[] = deliveries.map(() => ({ status: 'fulfilled', value: undefined }))
-      const attempt = async (indexes: readonly number[]): Promise<void> => {
-        try {
-          await transactions.run(async (transaction) => {
-            const chosen = indexes.map((index) => deliveries[index]!)
-            const entered = await inbox.enter(
-              transaction,
-              chosen[0]!.consumer,
-              chosen.map((delivery) => messageKey(delivery)),
-            )
-            const fresh = indexes.filter((_index, place) => entered[place] === 'fresh')
-            note(entered, indexes)
-            if (fresh.length > 0) {
-              await handler(
-                fresh.map((index) => payloads[index]!),
-                fresh.map((index) => deliveries[index]!),
-                transaction,
-              )
-            }
-          })
-        } catch (reason) {
-          if (indexes.length === 1 || isOutage(reason)) {
-            for (const index of indexes)
-              results[index] = { status: 'rejected', reason: isOutage(reason) ? uncounted(reason) : reason }
-            return
+          if (result !== undefined) {
+            const messages = (Array.isArray(result) ? result : [result]) as readonly Message[]
+            await delivery.publishDerived(messages, { transaction })
           }
-          const middle = indexes.length >> 1
-          await attempt(indexes.slice(0, middle))
-          await attempt(indexes.slice(middle))
-        }
+          throwIfAborted([delivery])
+        })
+      } catch (error) {
+        if (isBlameless(error, handlerBegan)) retry(error, { counted: false })
+        throw error
       }
-      const note = (entered: readonly Entered[], indexes: readonly number[]) => {
-        for (const [place, index] of indexes.entries()) {
-          if (entered[place] === 'done') onDuplicate?.(deliveries[index]!)
-          if (entered[place] === 'held') results[index] = { status: 'rejected', reason: uncounted(held()) }
-        }
-      }
-      await attempt(deliveries.map((_delivery, index) => index))
-      return results
+      if (entered === 'done') onDuplicate?.(delivery)
+      endOfCommitted(entered!, delivery)
     }
-  return Object.assign(once, { batch })
-}
-
-/** Behind an inbox an unknown outcome is safe to repeat, and a database that is down is not the message's failure. */
-async function uncountedWhenUnknown(work: () => Promise<void>): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    if (isOutage(error)) retry(error, { counted: false })
-    throw error
-  }
-}
-
-function isOutage(error: unknown): boolean {
-  return isEvtError(error) && (error.code === 'EVT_TX_OUTCOME_UNKNOWN' || error.retryable)
-}
-
-function uncounted(cause: unknown): unknown {
-  try {
-    return retry(cause, { afterMs: heldRetryMs, counted: false })
-  } catch (thrown) {
-    return thrown
-  }
-}
-
-function held(): Error {
-  return new Error('another delivery of this message is being handled')
+  return Object.assign(once, {
+    batch: <Name extends string, Payload>(handler: OnceBatchHandler<Name, Payload, Transaction>) =>
+      batchOnce(options, handler),
+  })
 }

@@ -102,6 +102,38 @@ test('a commit whose answer is lost is resolved by the inbox: one effect, and no
   expect(transport.deadLetters()).toEqual([])
 })
 
+test('a COMMIT that the server is busy with at the timeout has its one effect and no dead letter', async () => {
+  const { pg, inbox } = await prepared()
+  // A commit that waits for a lock in a deferred trigger stands for one that waits for a disk.
+  await database.pool.query(`
+    create function wait_for_lock() returns trigger language plpgsql as $$
+      begin perform pg_advisory_xact_lock(1); return null; end $$;
+    create constraint trigger slow_commit after insert on effects deferrable initially deferred
+      for each row execute function wait_for_lock()`)
+  const holder = await database.pool.connect()
+  await holder.query('select pg_advisory_lock(1)')
+  const once = exactlyOnce({ transactions: pg, inbox })
+  const transport = memoryTransport()
+  await using bus = createBus({ service: 'orders', transport, logger: silentLogger })
+  const attempts: number[] = []
+  const subscription = await bus.subscribe(
+    Created,
+    once(async (order, { attempt }, tx) => {
+      attempts.push(attempt)
+      await tx.query('insert into effects values ($1)', [order.id])
+    }),
+    { group: 'a', timeoutMs: 250, retry: { attempts: 1 } },
+  )
+  await bus.publish(Created, { id: '1' })
+  await until(() => subscription.stats().timedOut === 1)
+  await holder.query('select pg_advisory_unlock(1)')
+  holder.release()
+  await until(() => subscription.stats().acknowledged === 1)
+  expect(attempts).toEqual([1])
+  expect(await effects()).toEqual(['1'])
+  expect(transport.deadLetters()).toEqual([])
+})
+
 test('one connection is enough for handlers, inbox, outgoing messages and relay', async () => {
   const pool = new pgClient.Pool({ connectionString: database.url, max: 1 })
   const pg = pgOutbox({ pool })

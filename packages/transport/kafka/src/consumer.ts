@@ -1,6 +1,14 @@
-import { type Consumer, type ConsumerEvents, type ConsumeSpec, crashPoint, invalidOption, type Timer } from '@evt/core'
+import {
+  type Consumer,
+  type ConsumerEvents,
+  type ConsumeSpec,
+  crashPoint,
+  invalidOption,
+  isEvtError,
+  type Timer,
+} from '@evt/core'
 import type { KafkaClient, KafkaConnection, NewRecord } from './client.ts'
-import { headerNumber, readPosition, retryPartitionsFrom, toDelivery } from './deliveries.ts'
+import { headerNumber, KafkaDelivery, readPosition, retryPartitionsFrom } from './deliveries.ts'
 import { DueHeap } from './due-heap.ts'
 import { unavailable } from './errors.ts'
 import { type GroupReader, groupReader } from './group-reader.ts'
@@ -63,8 +71,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     wake()
   })
   const isRetry = (item: Item) => retries?.progress.get(item.progress.partition) === item.progress
-  const isHolding = () =>
-    [main, retries].some((reader) => [...(reader?.progress.values() ?? [])].some(({ held }) => held > 0))
+  const isHolding = () => main?.isHolding() === true || retries?.isHolding() === true
 
   const readerParts = (topic: string, partitionsFrom: number) => ({
     client,
@@ -161,13 +168,21 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     expire().catch((error: unknown) => logger.error({ error }, 'leaving a group failed'))
   })
   /** Marks messages as handed over and makes that durable where it must be; answers those that may go. */
-  const hand = async (items: readonly Item[]): Promise<readonly Item[]> => {
+  const hand = async (items: readonly Item[], room: number): Promise<readonly Item[]> => {
     if (!isHolding()) lease.renew()
-    const waiting = items.filter(({ progress, state }) => progress.live && state === 'waiting')
-    inbox.putBack(waiting.filter(({ progress }) => progress.frozen))
-    const going = waiting.filter(({ progress }) => !progress.frozen)
     let mustCommit = false
-    for (const item of going) mustCommit = item.progress.hand(item) || mustCommit
+    const going: Item[] = []
+    for (const item of items) {
+      const { progress, state } = item
+      if (!progress.live || state !== 'waiting') continue
+      if (progress.frozen) {
+        inbox.putBack([item])
+        continue
+      }
+      progress.room = Math.max(progress.room, room)
+      mustCommit = progress.hand(item) || mustCommit
+      going.push(item)
+    }
     if (!mustCommit || ephemeral) return going
     const giveBack = () => {
       for (const item of going) item.progress.takeBack(item)
@@ -214,12 +229,12 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
         if (failing !== undefined && clock.monotonicMs() - failing.sinceMs >= failingGraceMs && inbox.size === 0) {
           const { error } = failing
           failed(error)
-          throw unavailable(`Reading ${spec.topic}`, error)
+          throw isEvtError(error) ? error : unavailable(`Reading ${spec.topic}`, error)
         }
-        const handed = await hand(await inbox.take(room, signal))
+        const handed = await hand(await inbox.take(room, signal), room.messages)
         if (handed.length === 0) continue
         lease.watch()
-        return handed.map((item) => toDelivery(item, spec.leaseMs, isRetry(item)))
+        return handed.map((item) => new KafkaDelivery(item, spec.leaseMs, isRetry(item)))
       }
       return []
     },

@@ -1,6 +1,6 @@
 import type { DeadLetterPage, ErrorRecord, Settlement, TransportDeadLetter } from '@evt/core'
 import type { KafkaConnection, KafkaRecord, NewRecord } from './client.ts'
-import { own, readKafkaHeaders, writeKafkaHeaders } from './headers.ts'
+import { own, ownHeader, readKafkaHeaders, writeKafkaHeaders } from './headers.ts'
 
 const maxHistoryBytes = 12_000
 const maxReasonLength = 2_048
@@ -12,14 +12,14 @@ export function letterRecord(consumer: string, settlement: Settlement & { readon
   return {
     key: `${consumer}:${position}`,
     value: payload,
-    headers: {
+    headers: [
       ...writeKafkaHeaders(headers),
-      [own.consumer]: consumer,
-      [own.position]: position,
-      [own.reason]: reason.slice(0, maxReasonLength),
-      [own.history]: writeHistory(history),
-      ...(key === undefined ? {} : { [own.key]: key }),
-    },
+      ...[own.consumer, consumer],
+      ...[own.position, position],
+      ...[own.reason, reason.slice(0, maxReasonLength)],
+      ...[own.history, writeHistory(history)],
+      ...(key === undefined ? [] : [own.key, key]),
+    ],
   }
 }
 
@@ -49,7 +49,7 @@ export async function readLetters(
     for (let offset = from; offset < end; ) {
       const { records, next } = await connection.fetch(topic, 0, offset)
       for (const record of records) {
-        const key = record.key === null ? '' : Buffer.from(record.key).toString('utf8')
+        const key = record.key ?? ''
         if (record.value === null) letters.delete(key)
         else if (!letters.has(key)) {
           if (letters.size < limit && !more) letters.set(key, toLetter(record, key))
@@ -69,7 +69,7 @@ export async function readLetters(
 export function removals(ids: readonly string[]): NewRecord[] {
   return [...new Set(ids)].flatMap((id) => {
     const key = id.slice(id.indexOf(':') + 1)
-    return key === '' || !id.includes(':') ? [] : [{ key, value: null, headers: {} }]
+    return key === '' || !id.includes(':') ? [] : [{ key, value: null, headers: [] }]
   })
 }
 
@@ -81,13 +81,13 @@ function offsetOf(id: string): number {
 function toLetter({ offset, headers, value }: KafkaRecord, recordKey: string): TransportDeadLetter {
   return {
     id: `${offset}:${recordKey}`,
-    consumer: headers[own.consumer] ?? '',
-    position: headers[own.position] ?? '',
+    consumer: ownHeader(headers, own.consumer) ?? '',
+    position: ownHeader(headers, own.position) ?? '',
     headers: readKafkaHeaders(headers),
     payload: value!,
-    key: headers[own.key],
-    reason: headers[own.reason] ?? '',
-    history: readHistory(headers[own.history]),
+    key: ownHeader(headers, own.key),
+    reason: ownHeader(headers, own.reason) ?? '',
+    history: readHistory(ownHeader(headers, own.history)),
   }
 }
 

@@ -1,37 +1,55 @@
-import type { TransportDelivery } from '@evt/core'
-import type { KafkaHeaders } from './client.ts'
-import { own, readKafkaHeaders } from './headers.ts'
+import type { Headers, TransportDelivery } from '@evt/core'
+import type { KafkaHeaders, KafkaRecord } from './client.ts'
+import { own, ownHeader, readKafkaHeaders } from './headers.ts'
 import type { Item } from './progress.ts'
 
 /** Partitions of a group's retry topic are told apart from those of the topic itself by this much. */
 export const retryPartitionsFrom = 100_000
+
+const nothing = new Uint8Array(0)
 
 export interface Receipt {
   readonly item: Item
   readonly lease: number
 }
 
-export function toDelivery(item: Item, leaseMs: number, isRetry: boolean): TransportDelivery {
-  const { record, progress, attempt, deliveries, suspect, lease } = item
-  const receipt: Receipt = { item, lease }
-  return {
-    headers: readKafkaHeaders(record.headers),
-    payload: record.value ?? new Uint8Array(0),
-    key: record.key === null ? undefined : Buffer.from(record.key).toString('utf8'),
-    partition: isRetry ? progress.partition + retryPartitionsFrom : progress.partition,
-    position: positionOf(item, isRetry),
-    attempt,
-    deliveries,
-    suspect,
-    leaseMs,
-    receipt,
-  }
-}
+/** One class for all. Headers and position are made at the first look: what is prefetched only waits. */
+export class KafkaDelivery implements TransportDelivery {
+  readonly payload: Uint8Array
+  readonly key: string | undefined
+  readonly partition: number
+  readonly attempt: number
+  readonly deliveries: number
+  readonly suspect: boolean
+  readonly leaseMs: number
+  readonly receipt: Receipt
+  readonly #record: KafkaRecord
+  readonly #isRetry: boolean
+  #headers: Headers | undefined
 
-/** Where a message stands in its topic, also after it has been moved to a retry topic: partition, offset, time. */
-function positionOf({ record, progress }: Item, isRetry: boolean): string {
-  const told = isRetry ? record.headers[own.position] : undefined
-  return told ?? `${progress.partition}:${record.offset}:${record.timestampMs}`
+  constructor(item: Item, leaseMs: number, isRetry: boolean) {
+    const { record, progress } = item
+    this.payload = record.value ?? nothing
+    this.key = record.key ?? undefined
+    this.partition = isRetry ? progress.partition + retryPartitionsFrom : progress.partition
+    this.attempt = item.attempt
+    this.deliveries = item.deliveries
+    this.suspect = item.suspect
+    this.leaseMs = leaseMs
+    this.receipt = { item, lease: item.lease }
+    this.#record = record
+    this.#isRetry = isRetry
+  }
+  get headers(): Headers {
+    this.#headers ??= readKafkaHeaders(this.#record.headers)
+    return this.#headers
+  }
+  /** Where the message stands in its topic, also after it has been moved to a retry topic: partition, offset, time. */
+  get position(): string {
+    const { offset, timestampMs, headers } = this.#record
+    const told = this.#isRetry ? ownHeader(headers, own.position) : undefined
+    return told ?? `${this.receipt.item.progress.partition}:${offset}:${timestampMs}`
+  }
 }
 
 export function readPosition(position: string): { partition: number; offset: number; timestampMs: number } | undefined {
@@ -42,7 +60,7 @@ export function readPosition(position: string): { partition: number; offset: num
 }
 
 /** A number from a header of the transport's own topics; anybody may have written there. */
-export function headerNumber(headers: KafkaHeaders, name: string): number | undefined {
-  const text = headers[name]
+export function headerNumber(headers: KafkaHeaders, name: 'evt-attempt' | 'evt-due'): number | undefined {
+  const text = ownHeader(headers, name)
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }

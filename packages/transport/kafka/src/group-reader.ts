@@ -1,6 +1,6 @@
 import { type Clock, crashPoint } from '@evt/core'
 import type { Committed, KafkaClient, KafkaMember, KafkaRecord, Session } from './client.ts'
-import { type Item, Progress } from './progress.ts'
+import { type Item, Progress, type Snapshot } from './progress.ts'
 
 export interface GroupReaderParts {
   readonly client: KafkaClient
@@ -35,6 +35,8 @@ export interface GroupReader {
   /** Resolves once every partition of the group has a place to go on from. */
   readonly ready: Promise<void>
   readonly progress: ReadonlyMap<number, Progress>
+  /** Something is handed over and not settled. */
+  isHolding(): boolean
   /** Resolves when everything that had changed at the call is durable, or what was lost is no longer live. */
   commit(): Promise<void>
   wake(): void
@@ -87,6 +89,7 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
         const made = new Map(missing.map((partition) => [partition, { offset: starts[partition] ?? 0, metadata: '' }]))
         if ((await member!.commit(made, true)) === 'fenced')
           throw new Error('the group changed while its start was set')
+        crashPoint('transport.groupCreated')
         for (const [partition, place] of made) committed.set(partition, place)
         return committed
       }
@@ -121,7 +124,7 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
   const flushOnce = async () => {
     const dirty = [...progress.values()].filter((each) => each.dirty)
     if (dirty.length === 0 || member === undefined) return
-    const commits = new Map<number, Committed>()
+    const commits = new Map<number, Snapshot>()
     for (const each of dirty) {
       each.dirty = false
       commits.set(each.partition, each.snapshot(exact))
@@ -160,6 +163,10 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
   return {
     ready,
     progress,
+    isHolding() {
+      for (const { held } of progress.values()) if (held > 0) return true
+      return false
+    },
     commit,
     start() {
       member = client.join(

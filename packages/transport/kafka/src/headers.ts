@@ -1,4 +1,4 @@
-import type { Headers } from '@evt/core'
+import { type Headers, headerTable } from '@evt/core'
 import type { KafkaHeaders } from './client.ts'
 
 /** No publisher can set a header that begins like this: core refuses the name. */
@@ -22,20 +22,28 @@ const read = new Map<string, string>()
  * The CloudEvents binding writes attributes as `ce_…` on Kafka, core as `ce-…`; other names are the same on both.
  * Source: CloudEvents Kafka protocol binding 1.0.2, section 3.2.3.
  */
-export function writeKafkaHeaders(headers: Headers): Record<string, string> {
-  const result: Record<string, string> = {}
-  for (const name in headers) result[written.get(name) ?? rename(written, name, 'ce-', 'ce_')] = headers[name]!
+export function writeKafkaHeaders(headers: Headers): string[] {
+  const result: string[] = []
+  for (const name in headers) result.push(written.get(name) ?? rename(written, name, 'ce-', 'ce_'), headers[name]!)
   return result
 }
 
 /** What arrived, without the transport's own: those mean something on its own topics only. */
 export function readKafkaHeaders(headers: KafkaHeaders): Headers {
-  const result: Record<string, string> = Object.create(null)
-  for (const name in headers) {
-    if (name.startsWith(ownPrefix)) continue
-    result[read.get(name) ?? rename(read, name, 'ce_', 'ce-')] = headers[name]!
+  const result = headerTable()
+  // Backwards: of a repeated one the first counts.
+  for (let index = headers.length - 2; index >= 0; index -= 2) {
+    const name = headers[index]!
+    const renamed = read.get(name) ?? rename(read, name, 'ce_', 'ce-')
+    if (!renamed.startsWith(ownPrefix)) result[renamed] = headers[index + 1]!
   }
   return result
+}
+
+/** The value of one of the transport's own. */
+export function ownHeader(headers: KafkaHeaders, name: (typeof own)[keyof typeof own]): string | undefined {
+  for (let index = 0; index < headers.length; index += 2) if (headers[index] === name) return headers[index + 1]
+  return undefined
 }
 
 function rename(known: Map<string, string>, name: string, from: string, to: string): string {

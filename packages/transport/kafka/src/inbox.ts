@@ -27,7 +27,9 @@ const itemBytes = 200
 export function createInbox(onRoom: () => void): Inbox {
   let isFull = false
   let aside: Item[] = []
-  let interrupt: () => void = () => {}
+  let asked: AbortSignal | undefined
+  let stop = new AbortController()
+  const end = () => stop.abort()
   const source: PushSource<Item> = pushSource<Item>({
     bytesOf: (item) => item.record.bytes + itemBytes,
     limit: { messages: maxMessages, bytes: maxBytes },
@@ -46,9 +48,7 @@ export function createInbox(onRoom: () => void): Inbox {
     if (back.length === 0) return
     // What was given back is older than what waits.
     const all = [...back, ...source.remove(() => true)]
-    all.sort(
-      (left, right) => left.progress.partition - right.progress.partition || left.record.offset - right.record.offset,
-    )
+    all.sort((left, right) => left.progress.partition - right.progress.partition || left.offset - right.offset)
     for (const item of all) source.push(item)
   }
   return {
@@ -62,19 +62,18 @@ export function createInbox(onRoom: () => void): Inbox {
     push(items) {
       for (const item of items) if (item.progress.live) source.push(item)
     },
-    async take(room, signal) {
-      const stop = new AbortController()
-      const end = () => stop.abort()
-      interrupt = end
-      signal.addEventListener('abort', end, { once: true })
-      if (signal.aborted) end()
-      try {
-        return await source.read(room, stop.signal)
-      } finally {
-        signal.removeEventListener('abort', end)
+    take(room, signal) {
+      // Core hands over the same signal for many reads, and most of them find something.
+      if (signal !== asked) {
+        asked?.removeEventListener('abort', end)
+        asked = signal
+        signal.addEventListener('abort', end, { once: true })
+        if (signal.aborted) end()
       }
+      if (stop.signal.aborted && !signal.aborted) stop = new AbortController()
+      return source.read(room, stop.signal)
     },
-    interrupt: () => interrupt(),
+    interrupt: end,
     freeze() {
       aside.push(...source.remove((item) => item.progress.frozen))
     },
@@ -85,6 +84,9 @@ export function createInbox(onRoom: () => void): Inbox {
       source.remove((item) => !item.progress.live)
       aside = aside.filter((item) => item.progress.live)
     },
-    close: () => void source.close(),
+    close() {
+      asked?.removeEventListener('abort', end)
+      source.close()
+    },
   }
 }

@@ -10,7 +10,9 @@ import {
 /** A message as one group sees it, from its fetch until everything before it is done as well. */
 export interface Item {
   readonly progress: Progress
-  readonly record: KafkaRecord
+  readonly offset: number
+  /** Empty once it is done: one slow message must not keep in memory what thousands behind it held. */
+  record: KafkaRecord
   /** The attempt that the record tells by itself: what differs from it must stand in the commit. */
   readonly told: number
   attempt: number
@@ -25,8 +27,17 @@ export interface Item {
   lease: number
 }
 
-/** How far messages that are fetched anyway are declared started in advance: the price of a crash is as many suspects. */
-const startedAhead = 256
+/** A commit, with the offset up to which it declares messages started. */
+export interface Snapshot extends Committed {
+  readonly startedUpTo: number
+}
+
+/**
+ * How far messages that are fetched anyway are declared started in advance, or as many as one read may hand over: the price
+ * of a crash is as many suspects, the price of less a commit that every read waits for.
+ */
+const leastAhead = 256
+const nothing: KafkaRecord = { offset: -1, timestampMs: 0, key: null, value: null, headers: [], bytes: 0 }
 /** The span between the oldest message that is not done and the newest, at which fetching stops. */
 const maxSpan = 12_000
 
@@ -40,6 +51,8 @@ export class Progress {
   dirty = false
   /** Messages that are handed over and not settled. */
   held = 0
+  /** The most that one read has had room for. */
+  room = 0
   #items: Item[] = []
   #head = 0
   #next: number
@@ -48,13 +61,20 @@ export class Progress {
   #handedUpTo = 0
   #startedUpTo: number
   #metadataBytes = 0
+  /** Behind the last offset that the loaded commit says anything about. */
+  readonly #loadedEnd: number
 
   constructor(partition: number, { offset, metadata }: Committed) {
     this.partition = partition
     this.#next = offset
     this.#loaded = decodeProgress(metadata)
     this.#loadedAt = offset
-    this.#startedUpTo = offset + this.#loaded.startedUpTo
+    const { startedUpTo, done, marked } = this.#loaded
+    this.#startedUpTo = offset + startedUpTo
+    let loadedEnd = startedUpTo
+    for (const relative of done) loadedEnd = Math.max(loadedEnd, relative + 1)
+    for (const relative of marked.keys()) loadedEnd = Math.max(loadedEnd, relative + 1)
+    this.#loadedEnd = offset + loadedEnd
     if (this.#loaded.startedUpTo > 0) this.#loaded = { ...this.#loaded, redeliveries: this.#loaded.redeliveries + 1 }
   }
   /** Where fetching goes on. */
@@ -63,7 +83,7 @@ export class Progress {
   }
   /** The oldest offset that is not done. */
   get base(): number {
-    return this.#items[this.#head]?.record.offset ?? this.#next
+    return this.#items[this.#head]?.offset ?? this.#next
   }
   /** Whether more may be fetched: bounded memory comes before progress. */
   get hasRoom(): boolean {
@@ -77,7 +97,7 @@ export class Progress {
       const relative = record.offset - this.#loadedAt
       const item = this.#item(record, relative, told(record))
       this.#items.push(item)
-      if (this.#loaded.done.has(relative)) item.state = 'done'
+      if (this.#loaded.done.has(relative)) this.#close(item)
       else added.push(item)
     }
     this.#next = Math.max(this.#next, next)
@@ -90,6 +110,7 @@ export class Progress {
     const wasStarted = relative < this.#loaded.startedUpTo
     return {
       progress: this,
+      offset: record.offset,
       record,
       told,
       attempt: mark === undefined ? told : mark.attempt + (mark.started ? 1 : 0),
@@ -107,15 +128,19 @@ export class Progress {
     this.held += 1
     item.deliveries += 1
     item.lease += 1
-    this.#handedUpTo = Math.max(this.#handedUpTo, item.record.offset + 1)
+    this.#handedUpTo = Math.max(this.#handedUpTo, item.offset + 1)
     if (this.#handedUpTo <= this.#startedUpTo) return false
     this.dirty = true
     return true
   }
   done(item: Item): void {
-    item.state = 'done'
+    this.#close(item)
     this.held -= 1
     this.#advance()
+  }
+  #close(item: Item): void {
+    item.state = 'done'
+    item.record = nothing
   }
   /** Given back unharmed. */
   release(item: Item, attempt: number): void {
@@ -147,25 +172,29 @@ export class Progress {
     }
   }
   /** What to commit now. `exact`: the consumer stops reading, so only what it still holds is suspect. */
-  snapshot(exact: boolean): Committed {
+  snapshot(exact: boolean): Snapshot {
     const { base } = this
+    // Of what waits behind there is nothing to say: most of what is fetched is not looked at.
+    const end = Math.max(this.#handedUpTo, this.#loadedEnd)
     const done = new Set<number>()
     const marked = new Map<number, Mark>()
     let lastHeld = base
     for (let index = this.#head; index < this.#items.length; index += 1) {
       const item = this.#items[index]!
-      if (item.state === 'held' || item.suspect) lastHeld = item.record.offset + 1
+      if (item.offset >= end) break
+      if (item.state === 'held' || item.suspect) lastHeld = item.offset + 1
     }
-    const ahead = Math.min(this.#handedUpTo + startedAhead, this.#next)
+    const ahead = Math.min(this.#handedUpTo + Math.max(leastAhead, this.room), this.#next)
     const startedUpTo = Math.max(base, exact ? lastHeld : Math.max(ahead, lastHeld))
     for (let index = this.#head; index < this.#items.length; index += 1) {
       const item = this.#items[index]!
-      const relative = item.record.offset - base
+      if (item.offset >= end) break
+      const relative = item.offset - base
       if (item.state === 'done') {
         done.add(relative)
         continue
       }
-      const before = item.record.offset < startedUpTo
+      const before = item.offset < startedUpTo
       const clean = item.state === 'waiting' && !item.suspect && before && (exact || item.deliveries > 0)
       if (item.attempt !== item.told || item.started || clean) {
         marked.set(relative, { attempt: item.attempt, started: item.started, clean })
@@ -186,14 +215,10 @@ export class Progress {
     const redeliveries = moved ? 0 : this.#loaded.redeliveries
     const metadata = encodeProgress({ startedUpTo: upTo - base, redeliveries, done, marked })
     this.#metadataBytes = metadata.length
-    return { offset: base, metadata }
+    return { offset: base, metadata, startedUpTo: upTo }
   }
   /** The snapshot with this many messages declared started is durable. */
-  committed({ offset, metadata }: Committed): void {
-    this.#startedUpTo = offset + decodeUpTo(metadata)
+  committed({ startedUpTo }: Snapshot): void {
+    this.#startedUpTo = startedUpTo
   }
-}
-
-function decodeUpTo(metadata: string): number {
-  return metadata === '' ? 0 : Number.parseInt(metadata.split(';')[1]!, 36)
 }

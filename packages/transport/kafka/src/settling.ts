@@ -31,7 +31,8 @@ export function createSettling(parts: SettlingParts): (batch: readonly Settlemen
     if (records.length === 0) return
     await parts.append(kind, records)
     for (const { delivery } of leaving) itemOf(delivery).moved = true
-    crashPoint(kind === 'letters' ? 'transport.deadLettered' : 'transport.delayed')
+    if (kind === 'letters') crashPoint('kafka.deadLettersKept')
+    else crashPoint('kafka.retriesWritten')
   }
   const apply = (settlement: Settlement) => {
     const item = itemOf(settlement.delivery)
@@ -48,21 +49,23 @@ export function createSettling(parts: SettlingParts): (batch: readonly Settlemen
     } else progress.done(item)
   }
   return async (batch) => {
-    const current = batch.filter(({ delivery }) => isCurrent(delivery))
-    await move(
-      'letters',
-      current.filter(({ as }) => as === 'deadLetter'),
-    )
-    if (!delaysInMemory)
+    const moving = batch.filter(({ as, delivery }) => (as === 'deadLetter' || as === 'retry') && isCurrent(delivery))
+    if (moving.length > 0) {
       await move(
-        'retry',
-        current.filter(({ as }) => as === 'retry'),
+        'letters',
+        moving.filter(({ as }) => as === 'deadLetter'),
       )
-    for (const settlement of current) if (isCurrent(settlement.delivery)) apply(settlement)
+      if (!delaysInMemory)
+        await move(
+          'retry',
+          moving.filter(({ as }) => as === 'retry'),
+        )
+    }
+    for (const settlement of batch) if (isCurrent(settlement.delivery)) apply(settlement)
     await parts.commit()
     crashPoint('transport.settled')
     const refused = batch.filter(({ delivery }) => !isCurrent(delivery))
-    parts.putBack(returning.splice(0))
+    if (returning.length > 0) parts.putBack(returning.splice(0))
     return refused.map(({ delivery }): Refusal => ({ delivery, reason: 'the lease was lost' }))
   }
 }
@@ -83,11 +86,11 @@ function retryRecord(settlement: Settlement & { readonly as: 'retry' }, clock: C
   return {
     key: key ?? null,
     value: payload,
-    headers: {
+    headers: [
       ...writeKafkaHeaders(headers),
-      [own.attempt]: String(attempt),
-      [own.due]: String(Math.ceil(clock.nowMs() + afterMs)),
-      [own.position]: position,
-    },
+      ...[own.attempt, String(attempt)],
+      ...[own.due, String(Math.ceil(clock.nowMs() + afterMs))],
+      ...[own.position, position],
+    ],
   }
 }

@@ -22,7 +22,7 @@ kafka.describe('publishing to Kafka', () => {
     const batch = {
       topic: `${place.prefix}.${topic}`,
       partition: 7,
-      records: [{ key: null, value: Buffer.from('x'), headers: {} }],
+      records: [{ key: null, value: Buffer.from('x'), headers: [] }],
     }
     expect(await connection.produce([batch])).toMatchObject([{ batch, outcome: 'refused' }])
     await connection.close()

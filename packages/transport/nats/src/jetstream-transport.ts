@@ -1,4 +1,4 @@
-import { type ConsumerEvents, evtError, type PublishFailure, type Transport } from '@evt/core'
+import { type ConsumerEvents, crashPoint, evtError, type PublishFailure, type Transport } from '@evt/core'
 import { createAttempts } from './attempts.ts'
 import { type DeadLetter, encodeLetter, readLetters, removeLetters } from './dead-letters.ts'
 import { type Durable, durableInfo, durablesOf, ensureDurable, startingAt } from './durables.ts'
@@ -103,6 +103,7 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
         }
       }
       const failed = await send(messages)
+      crashPoint('transport.published')
       if (recreates && link.connected) {
         // Nobody took it: the stream may be gone, and then the next try finds it again.
         const gone = failed.filter(({ outcome }) => outcome === 'unavailable').map(({ index }) => batch[index]!.topic)
@@ -116,6 +117,7 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
       const durables = durablesOf(topic, spec, reapAfterMs)
       const ephemeral = 'reader' in spec.as && spec.as.reader === 'ephemeral'
       const infos = await Promise.all(durables.map((durable) => ensureDurable(ask, topic.stream, durable)))
+      crashPoint('transport.groupCreated')
       let { created } = topic
       for (const { name, ack_floor } of infos)
         floors.set(floorKey(topic.stream, name), { sequence: ack_floor.stream_seq, created })

@@ -192,7 +192,11 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
           ask(room)
         }
         const taken = take(room)
-        if (taken.length > 0) return deliver(taken)
+        if (taken.length > 0) {
+          const deliveries = await deliver(taken)
+          crashPoint('transport.claimed')
+          return deliveries
+        }
         if (signal.aborted) {
           if (!link.connected) throw unavailable('Reading', 'there is no connection to NATS')
           return []
@@ -227,6 +231,7 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
         crashPoint('jetstream.deadLettersKept')
       }
       await acknowledge(link, all)
+      crashPoint('transport.settled')
       parts.onSettled()
       if (progress !== undefined) {
         for (const { received, body } of all)
@@ -273,6 +278,7 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
         return { place, record: { attempt: known[index]?.attempt ?? 1, deliveries, started: false } }
       }),
     )
+    crashPoint('jetstream.unreadWritten')
     await acknowledge(
       link,
       unread.map((received) => ({ received, body: givenBack })),

@@ -1,4 +1,4 @@
-import { evtError, partitionOf, type Topic } from '@evt/core'
+import { crashPoint, evtError, partitionOf, type Topic } from '@evt/core'
 import { differs, missing } from './errors.ts'
 import { type Ask, nanosPerMs, type StreamConfig, type StreamInfo } from './js-api.ts'
 import type { JetstreamSettings } from './js-options.ts'
@@ -87,6 +87,7 @@ export function createStreams(ask: Ask, settings: JetstreamSettings): Streams {
     const existing = await info(stream)
     if (existing === undefined && topics.has(name) && !recreates) throw missing(`Stream ${stream}`)
     const found = existing ?? (await create(configOf(stream, subjects)))
+    if (existing === undefined) crashPoint('transport.declared')
     verify(configOf(stream, subjects), found)
     const actual = partitionsOf(found.config.subjects)
     if (partitions !== undefined && actual !== partitions) {

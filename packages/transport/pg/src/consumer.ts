@@ -46,6 +46,8 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
   // How many messages a parcel holds, as far as is known: a claim locks no more parcels than it needs.
   let parcelSize = 1
   let closed = false
+  /** Messages that somebody removed and nobody has been told of. */
+  let removed = 0
 
   const take = async (messages: number, bytes: number) => {
     const maxParcels = ordered ? messages : Math.ceil(messages / parcelSize)
@@ -64,6 +66,10 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
     events.cut(null, 'the group had been removed')
     events.recreated(`group ${spec.consumer}`)
   }
+  const tellRemoved = () => {
+    if (removed > 0) events.cut(removed, 'somebody removed messages from the table')
+    removed = 0
+  }
   return {
     async read(room, signal) {
       const maxBytes = Math.min(room.bytes, Number.MAX_SAFE_INTEGER)
@@ -78,7 +84,10 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
           continue
         }
         const { deliveries, missing, touched, maxParcels, waitMs } = taken
-        if (missing > 0) events.cut(missing, 'somebody removed messages from the table')
+        removed += missing
+        // There may be more behind them, and each of a thousand would be a line in a log.
+        if (deliveries.length === 0 && missing > 0) continue
+        tellRemoved()
         if (deliveries.length > 0) {
           crashPoint('transport.claimed')
           parcelSize = deliveries.length / touched
@@ -90,6 +99,7 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
         if (group.pending) group = { ...group, pending: await groups.backfill(group.id) }
         await wakes.wait(group.id, waitMs, signal)
       }
+      tellRemoved()
       return []
     },
     async settle(batch) {

@@ -23,13 +23,13 @@ export interface PgTransport extends Transport, Outbox<PgTransaction>, Omit<PgTr
 /** Events over PostgreSQL 13 or newer. Throws for options that cannot be honoured. */
 export function pgTransport(options: PgTransportOptions): PgTransport {
   const settings = readOptions(options)
-  const { pool, listen, clock, logger, schema, prefix, pollMs, maxMessageBytes } = settings
+  const { pool, listen, idleInTransactionMs, clock, logger, schema, prefix, pollMs, maxMessageBytes } = settings
   const names = createNames(schema, prefix)
   const supports = pgSupport(maxMessageBytes)
   const ask = askPool(pool, names)
   const topics = createTopics(ask, names)
   const groups = createGroups(ask, names)
-  const transactions = pgTransactions({ pool })
+  const transactions = pgTransactions({ pool, idleInTransactionMs })
   const pgwake = listen === undefined ? undefined : pgWake({ pool: listen, channel: names.channel, clock, logger })
   const wakes = createWakes({
     clock,
@@ -47,7 +47,10 @@ export function pgTransport(options: PgTransportOptions): PgTransport {
              select parcel.due_at from ${names.quoted.parcel} as parcel
              where parcel.group_id = place.id and parcel.partition = part.number order by parcel.due_at limit 1
            ) as first
-         ) as next where next.due_at < statement_timestamp() + $2 * interval '1 millisecond'`,
+         ) as next where next.due_at < statement_timestamp() + $2 * interval '1 millisecond'
+         -- Publishers leave nothing for a group that somebody removed: its reader would wait for ever.
+         union all select place.id, 0 from unnest($1::integer[]) as place (id)
+         where not exists (select from ${names.quoted.group} as receiver where receiver.id = place.id)`,
         [`{${wanted.join(',')}}`, pollMs],
       )
       return new Map(rows.map(({ id, after_ms }) => [id, after_ms]))

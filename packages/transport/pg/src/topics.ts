@@ -1,4 +1,4 @@
-import { evtError, type Topic } from '@evt/core'
+import { crashPoint, evtError, type Topic } from '@evt/core'
 import { decodeText, encodeText } from '@evt/pg'
 import type { Ask } from './database.ts'
 import type { Names } from './names.ts'
@@ -39,6 +39,7 @@ export function createTopics(pool: Ask, names: Names): Topics {
       returning id, name, partitions`
     const values = [encodeText(name), partitions === undefined ? null : String(partitions)]
     const [made] = await ask<Row>('Creating a topic', sql, values)
+    crashPoint('transport.declared')
     // Whoever was faster has committed by now: the insert waited for it.
     return made ?? (await select(ask, name))!
   }

@@ -176,6 +176,20 @@ test('a group or a topic that somebody removed is made again, and said so', asyn
   expect(told).toEqual(['cut', 'group test/a'])
 })
 
+test('a reader that waits notices at the next poll that its group is gone, though nobody leaves anything for it', async () => {
+  const told: string[] = []
+  const consumer = await consume(transport, 'a', {}, { recreated: (what) => void told.push(what) })
+  const reading = drain(consumer, 1)
+  await new Promise((resolve) => setTimeout(resolve, quietMs))
+  await database.pool.query('delete from evt_transport_group')
+  const elsewhere = pgTransport({ pool: database.pool })
+  await elsewhere.publish([message('one')])
+  await elsewhere.close()
+  await until(() => told.length === 1, 5_000)
+  expect(await reading).toEqual(['one'])
+  expect(told).toEqual(['group test/a'])
+})
+
 test('messages that somebody removed from the table are reported and hold nothing up', async () => {
   const cuts: (number | null)[] = []
   const consumer = await consume(transport, 'a', {}, { cut: (count) => void cuts.push(count) })
@@ -189,4 +203,15 @@ test('messages that somebody removed from the table are reported and hold nothin
   expect(await drain(consumer, 1)).toEqual(['7'])
   expect(cuts.reduce<number>((sum, count) => sum + count!, 0)).toBe(4)
   expect((await transport.inspect(topic))[0]).toMatchObject({ lag: 0, running: 0 })
+})
+
+test('hundreds of removed messages in parcels of their own are passed over in one read and told once', async () => {
+  const cuts: (number | null)[] = []
+  const consumer = await consume(transport, 'a', {}, { cut: (count) => void cuts.push(count) })
+  for (const n of range(300)) await transport.publish([message(String(n))])
+  await database.pool.query('delete from evt_transport_message')
+  await transport.publish([message('behind them')])
+  const read = await consumer.read({ messages: 10, bytes: 1_000_000 }, AbortSignal.timeout(10_000))
+  expect(read.map(textOf)).toEqual(['behind them'])
+  expect(cuts).toEqual([300])
 })

@@ -4,18 +4,23 @@ import { type RedisClient, runScript, type ScriptCall } from '@evt/redis'
 import type { Receipt } from './deliveries.ts'
 import type { GroupKeys } from './names.ts'
 import type { Scripts } from './scripts.ts'
-import { startOf } from './starts.ts'
+import type { Start } from './starts.ts'
 import type { KnownTopic } from './topics.ts'
 
 /** One consumer's calls on its group. A session is the lease of everything that one reader holds. */
 export interface Group {
   readonly keys: GroupKeys
   readonly ephemeral: boolean
-  /** Begins a session; where a start is given, what is missing of the group is created. */
-  join(from: ConsumeSpec['from'] | undefined): Promise<{ readonly session: string; readonly atMs: number }>
+  /** Begins a session and ends the former ('' for none); where starts are given, one per stream, what is missing of the group is created. */
+  join(former: string, starts: readonly Start[]): Promise<Joined>
   read(session: string, request: ReadRequest): ScriptCall
   settle(session: string, label: number, args: ScriptCall['args']): ScriptCall
   leave(session: string): Promise<void>
+}
+export interface Joined {
+  readonly session: string
+  /** Per stream the id behind which the group goes on; none where nothing was to be created. */
+  readonly positions: readonly string[]
 }
 export interface ReadRequest {
   readonly room: number
@@ -34,17 +39,22 @@ export function createGroup(client: RedisClient, scripts: Scripts, topic: KnownT
   return {
     keys,
     ephemeral,
-    async join(from) {
+    async join(former, starts) {
       const session = randomUUID()
-      const { behind, before } =
-        from === undefined ? { behind: '', before: [] } : await startOf(client, scripts, topic, from)
-      const atMs = await runScript(client, {
+      const positions = await runScript(client, {
         script: scripts.join,
         keys: [keys.sessions, ephemerals, keys.retry, ...topic.streams],
-        args: [session, leaseMs, name, flag(ephemeral), behind, ...before],
+        args: [
+          session,
+          leaseMs,
+          name,
+          flag(ephemeral),
+          former,
+          ...starts.flatMap(({ behind, before }) => [behind, before]),
+        ],
       })
       crashPoint('transport.joined')
-      return { session, atMs: Number(atMs) }
+      return { session, positions: (positions as readonly Buffer[]).map(String) }
     },
     read(session, { room, sweep, firstPartition, held }) {
       const partitioned = flag(topic.partitions !== undefined)

@@ -1,10 +1,11 @@
-import { type ConsumeSpec, crashPoint, evtError, type Room, type TransportDelivery } from '@evt/core'
+import { crashPoint, evtError, type Room, type TransportDelivery } from '@evt/core'
 import { isServerReply, type RedisArgument, redisFailure, replyWord, runScript } from '@evt/redis'
 import type { ConsumerParts } from './consumer-parts.ts'
 import { type HandedEntry, type Receipt, receiptOf, toDelivery } from './deliveries.ts'
 import { groupMissing } from './errors.ts'
 import type { Group } from './group.ts'
 import { readerConnection } from './reader-connection.ts'
+import { type Start, startBehind, startsOf } from './starts.ts'
 
 /** The reading half of a consumer and the session that everything it has read hangs on. */
 export interface Reader {
@@ -27,13 +28,13 @@ const answerLimitMs = 5_000
 const vainPauseMs = 10
 
 export async function createReader(parts: ConsumerParts, group: Group): Promise<Reader> {
-  const { options, topics, topic, spec, events, warn } = parts
-  const { clock, onMissing } = options
+  const { options, scripts, topics, topic, spec, events, warn } = parts
+  const { client, clock, onMissing } = options
   const { consumer: name, leaseMs } = spec
   const partitioned = topic.partitions !== undefined
-  const connection = readerConnection(options.client, clock)
+  const connection = readerConnection(client, clock)
   const held = new Set<Receipt>()
-  let session: string
+  let session = ''
   let renewedMs = 0
   let inDoubt = false
   let nextLookMs = 0
@@ -41,25 +42,25 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
   let firstPartition = 0
   let averageBytes = 0
   let lastIds: readonly string[] = topic.streams.map(() => '$')
-  /** Behind it an ephemeral reader goes on when its group is gone. */
-  let lastSeen: string | undefined
+  /** Per stream the id behind which an ephemeral reader goes on when its group is gone. */
+  const seen: string[] = []
   let wokenInVain = false
   let closed = false
   let reading: Promise<unknown> | undefined
 
-  const begin = async (from?: ConsumeSpec['from']) => {
+  const begin = async (starts: readonly Start[]) => {
     const sentMs = clock.monotonicMs()
-    const joined = await group.join(from)
+    const joined = await group.join(session, starts)
     session = joined.session
-    lastSeen ??= `${joined.atMs}-0`
+    if (seen.length === 0) seen.push(...joined.positions)
     renewedMs = sentMs
     nextLookMs = 0
     nextSweepMs = 0
     inDoubt = false
     held.clear()
   }
-  const lose = async (cause: Error, from?: ConsumeSpec['from']) => {
-    await begin(from)
+  const lose = async (cause: Error, starts: readonly Start[] = []) => {
+    await begin(starts)
     events.lost('all', cause)
   }
   const leaseLost = () => {
@@ -79,12 +80,14 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     const context = { session, partitioned, leaseMs }
     const deliveries = entries.map((entry) => {
       const delivery = toDelivery(entry, context)
+      const [label, id, , , count] = entry
+      // What comes a second time may lie before what has come since.
+      if (group.ephemeral && label > 0 && count === 1) seen[label - 1] = id.toString('latin1')
       held.add(receiptOf(delivery))
       bytes += delivery.payload.byteLength
       return delivery
     })
     averageBytes = bytes / deliveries.length
-    if (!partitioned) lastSeen = deliveries.at(-1)!.position
     return deliveries
   }
 
@@ -153,7 +156,9 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     const missing = groupMissing(topic.name, name, error)
     if (onMissing === 'fail') throw missing
     await topics.restore(topic)
-    await lose(missing, group.ephemeral ? { position: lastSeen! } : 'earliest')
+    const goOn = (id: string, index: number) => startBehind(client, scripts, topic.streams[index]!, id)
+    const starts = group.ephemeral ? Promise.all(seen.map(goOn)) : startsOf(client, scripts, topic, 'earliest')
+    await lose(missing, await starts)
     warn({ topic: topic.name, consumer: name }, `${missing.message}; it was made again`)
     events.cut(null, 'the group or its stream was removed')
     events.recreated(`group ${name}`)
@@ -175,7 +180,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     return []
   }
 
-  await begin(spec.from)
+  await begin(await startsOf(client, scripts, topic, spec.from))
   return {
     get session() {
       return session

@@ -3,31 +3,37 @@ import { type RedisClient, runScript } from '@evt/redis'
 import type { Scripts } from './scripts.ts'
 import type { KnownTopic } from './topics.ts'
 
-/** Where a group begins: behind an id, and how many entries of each stream lie before that, for an exact lag. */
+/** Where a group begins in one stream: behind an id, and how many entries lie before that, for an exact lag. */
 export interface Start {
   readonly behind: string
-  readonly before: readonly number[]
+  readonly before: number
 }
 
 const position = /^(\d{1,15}-\d{1,20})(\/\d{1,6})?$/
 // The greatest sequence there is: behind it begins the next millisecond.
 const lastSequence = '18446744073709551615'
 
-export async function startOf(
+export async function startsOf(
   client: RedisClient,
   scripts: Scripts,
-  topic: KnownTopic,
+  { streams }: KnownTopic,
   from: ConsumeSpec['from'],
-): Promise<Start> {
-  const unknown = topic.streams.map(() => -1)
-  if (from === 'earliest') return { behind: '0', before: unknown.fill(0) }
-  if (from === 'latest') return { behind: '$', before: unknown.fill(0) }
+): Promise<readonly Start[]> {
+  // The script that creates the group counts what lies before these.
+  if (from === 'earliest') return streams.map(() => ({ behind: '0', before: 0 }))
+  if (from === 'latest') return streams.map(() => ({ behind: '$', before: 0 }))
   const behind = from instanceof Date ? behindTime(from.getTime()) : position.exec(from.position)?.[1]
   if (behind === undefined) throw invalidOption('startAt', 'expected the position of a message of this topic')
-  return {
-    behind,
-    before: await Promise.all(topic.streams.map((stream) => entriesBefore(client, scripts, stream, behind))),
-  }
+  return Promise.all(streams.map((stream) => startBehind(client, scripts, stream, behind)))
+}
+
+export async function startBehind(
+  client: RedisClient,
+  scripts: Scripts,
+  stream: string,
+  behind: string,
+): Promise<Start> {
+  return { behind, before: await entriesBefore(client, scripts, stream, behind) }
 }
 
 function behindTime(ms: number): string {

@@ -3,6 +3,7 @@ import {
   acknowledge,
   consumeAs,
   publish,
+  quietMs,
   range,
   readSome,
   type TestPlace,
@@ -68,6 +69,45 @@ redis.describe('a reader whose server has lost something', () => {
       await consumer.close()
     })
   }
+
+  test('an ephemeral reader whose group was destroyed before it had seen anything gets nothing older than itself', async () => {
+    const transport = await place.transport()
+    await publish(transport, 5)
+    const consumer = await consumeAs(transport, 'e', { as: { reader: 'ephemeral' }, from: 'latest' })
+    await place.client.xgroup('DESTROY', place.key('stream'), 'test/e')
+    await publish(transport, 1, 5)
+    expect((await readSome(consumer, 1)).map(textOf)).toEqual(['5'])
+    await consumer.close()
+  })
+
+  test('an ephemeral reader from the earliest whose group was destroyed before it had seen anything gets everything', async () => {
+    const transport = await place.transport()
+    await publish(transport, 2)
+    const consumer = await consumeAs(transport, 'e', { as: { reader: 'ephemeral' } })
+    await place.client.xgroup('DESTROY', place.key('stream'), 'test/e')
+    expect((await readSome(consumer, 2)).map(textOf)).toEqual(['0', '1'])
+    await consumer.close()
+  })
+
+  test('an ephemeral reader of partitions whose group was destroyed goes on in each behind what it has seen', async () => {
+    const transport = await place.transport()
+    const name = 'evt.test.read-in-parts'
+    await transport.declare({ name, partitions: 4 })
+    const publishTexts = (texts: readonly string[]) =>
+      transport.publish(
+        texts.map((text) => ({ ...bare, id: text, topic: name, key: text, payload: Buffer.from(text) })),
+      )
+    const consumer = await consumeAs(transport, 'e', { topic: name, as: { reader: 'ephemeral' }, from: 'latest' })
+    await publishTexts(['a', 'b', 'c', 'd'])
+    const first = await readSome(consumer, 4)
+    await acknowledge(consumer, first)
+    const partition = first[0]!.partition
+    await place.client.xgroup('DESTROY', `healing${runs}:{${name}}:stream:${partition}`, 'test/e')
+    await publishTexts(['a', 'b', 'c', 'd'])
+    expect((await readSome(consumer, 4)).map(textOf).sort()).toEqual(['a', 'b', 'c', 'd'])
+    expect(await readSome(consumer, 1, quietMs)).toEqual([])
+    await consumer.close()
+  })
 
   test('an ephemeral reader whose group was destroyed goes on behind what it has seen', async () => {
     const transport = await place.transport()

@@ -21,6 +21,13 @@ export function testPlace(url: string, prefix: string): TestPlace {
     // Servers and connections are ended on purpose; whoever waits for an answer is told.
     client.on('error', () => undefined)
     clients.push(client)
+    // Readers of a test that failed would keep the run from ending.
+    const { duplicate } = client
+    client.duplicate = (...options) => {
+      const copy = duplicate.apply(client, options)
+      clients.push(copy)
+      return copy
+    }
     return client
   }
   return {

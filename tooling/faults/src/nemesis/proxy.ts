@@ -14,8 +14,8 @@ export interface Toxics {
 export interface TcpProxy {
   readonly port: number
   readonly connections: number
-  /** Applies to what passes from now on. */
-  poison(toxics: Toxics): void
+  /** Applies to what passes from now on. `random` decides the jitter. */
+  poison(toxics: Toxics, random?: () => number): void
   /** Swallows everything of open connections, all or those that LISTEN, in both directions and tells nobody; new ones work. */
   halfOpen(which?: 'all' | 'listening'): number
   /** Resets every open connection. */
@@ -32,9 +32,10 @@ interface Pair {
   listening: boolean
 }
 
-export async function startProxy(target: URL, random: () => number = Math.random): Promise<TcpProxy> {
+export async function startProxy(target: URL): Promise<TcpProxy> {
   const pairs = new Set<Pair>()
   let toxics: Toxics = {}
+  let random = Math.random
   let isDown = false
 
   const listener = createServer((client) => {
@@ -92,8 +93,9 @@ export async function startProxy(target: URL, random: () => number = Math.random
     get connections() {
       return pairs.size
     },
-    poison(next) {
+    poison(next, chance = Math.random) {
       toxics = next
+      random = chance
     },
     halfOpen(which = 'all') {
       const open = [...pairs].filter((pair) => !pair.swallowing && (which === 'all' || pair.listening))

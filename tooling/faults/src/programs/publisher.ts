@@ -4,13 +4,15 @@ import { createBus, isEvtError, memoryTransport, silentLogger } from '@evt/core'
 import type { PgTransaction } from '@evt/pg'
 import { seededRandom } from '@evt/testing'
 import { stageOf } from '../stages.ts'
+import { outboxOf, transportOf } from './envelope.ts'
 import { Keyed, messageId, type Payload, Plain } from './messages.ts'
+import { watchPeaks } from './peaks.ts'
 import { readProgram, report } from './report.ts'
 import type { PublisherProgram } from './specification.ts'
 import { openStore, skewedClock } from './store.ts'
 
 const program = readProgram<PublisherProgram>()
-const { lines = 8, keys = 4, holdMs = 0, copies = 1, flakyFailures = 1 } = program
+const { lines = 8, keys = 4, holdMs = 0, copies = 1, flakyFailures = 1, keyPrefix = 'k' } = program
 const stage = stageOf(program.stage)
 const clock = skewedClock(program.clockSkewMs)
 const store = openStore(program, false)
@@ -21,18 +23,19 @@ const opened = stage.apart
 const bus = createBus<PgTransaction>({
   service: 'faults',
   namespace: program.namespace,
-  transport: opened.transport,
-  outbox: store.outbox,
+  transport: transportOf(program.release, opened.transport),
+  outbox: outboxOf(program.release, store.outbox),
   logger: silentLogger,
   publishTimeoutMs: 5_000,
   clock,
 })
+watchPeaks(program, stage.connections)
 const rolledBack = new Error('rolled back on purpose')
 const startedMs = performance.now()
 
 async function publishOne(number: number, line: number, random: () => number): Promise<void> {
   const message = messageId(number)
-  const key = keys === 0 ? '' : `k${line}-${Math.floor(random() * keys)}`
+  const key = keys === 0 ? '' : `${keyPrefix}${line}-${Math.floor(random() * keys)}`
   const payload: Payload = { number, key, failures: failuresOf(random()), padding }
   const rollsBack = random() < (program.rollbackShare ?? 0)
   const heldMs = Math.floor(random() * holdMs)

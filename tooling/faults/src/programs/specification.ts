@@ -1,3 +1,5 @@
+import type { Release } from './envelope.ts'
+
 /** At the n-th pass of one of these crash points the process kills itself. */
 export interface Crash {
   readonly points: readonly string[]
@@ -33,6 +35,8 @@ export interface PublisherProgram extends Program {
   readonly lines?: number | undefined
   /** Keys of each line; 0: messages without key. Default 4. */
   readonly keys?: number | undefined
+  /** What keys begin with, so that two publishers at once have keys of their own. Default `k`. */
+  readonly keyPrefix?: string | undefined
   /** Part of the transactions rolled back, 0 to 1. Default 0. */
   readonly rollbackShare?: number | undefined
   /** Part of the messages that fail in the handler at first, `flakyFailures` times. Default 0. */
@@ -43,6 +47,8 @@ export interface PublisherProgram extends Program {
   readonly paddingBytes?: number | undefined
   /** How long a transaction stays open between its first statement and its publish, at most. Default 0. */
   readonly holdMs?: number | undefined
+  /** Default: this release. */
+  readonly release?: Release | undefined
   /** Publishes every message so many times under one id, in rows of their own. Default 1. */
   readonly copies?: number | undefined
 }
@@ -60,13 +66,19 @@ export interface WorkerProgram extends Program {
   readonly relay: boolean
   readonly relayLeaseMs?: number | undefined
   readonly relayPollMs?: number | undefined
+  /** What the transport does where the broker has lost its state; for stages that have the choice. */
+  readonly onMissing?: 'fail' | undefined
   /** Default `work`. */
   readonly groups?: readonly string[] | undefined
   /** Whether a group `claims` handles everything too, idempotent by claims instead of exactly once. */
   readonly claims?: boolean | undefined
   /** Messages have keys, so that order counts. Default true. */
   readonly keyed?: boolean | undefined
+  /** Whether it reads MessagePack and Protocol Buffers, too. */
+  readonly codecs?: true | undefined
   readonly batch?: boolean | undefined
+  /** Large batches, whose effects are one statement: to get through much that is not what is looked at. */
+  readonly bulk?: boolean | undefined
   readonly handlerMs?: readonly [number, number] | undefined
   /** Every message numbered a multiple of this blocks the event loop once for `blockMs`. */
   readonly blockEvery?: number | undefined
@@ -77,6 +89,8 @@ export interface WorkerProgram extends Program {
   readonly prefetch?: number | undefined
   readonly leaseMs?: number | undefined
   readonly attempts?: number | undefined
+  /** Dead letters go to the transport's own place instead of the store. */
+  readonly brokerLetters?: boolean | undefined
   readonly backoffMs?: number | undefined
   readonly holdMs?: number | undefined
   readonly circuit?: { readonly failures: number; readonly successes: number; readonly openMs: number } | undefined
@@ -87,4 +101,10 @@ export interface WorkerProgram extends Program {
   /** Everything a user may pass in throws now and then. */
   readonly throwing?: boolean | undefined
   readonly closeDeadlineMs?: number | undefined
+}
+/** What damaged headers or bytes are handed to. */
+export interface FuzzProgram extends Program {
+  readonly cases: number
+  /** `envelope`, or the name of a codec. */
+  readonly reader: string
 }

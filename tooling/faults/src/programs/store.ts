@@ -7,6 +7,7 @@ import { type PgOutbox, pgOutbox, pgOutboxStore } from '@evt/outbox-pg'
 import type { PgTransaction } from '@evt/pg'
 import pg from 'pg'
 import { type Bug, bugOf } from '../bugs/index.ts'
+import { defaultConnections } from './peaks.ts'
 import { report } from './report.ts'
 import type { Program } from './specification.ts'
 
@@ -31,7 +32,7 @@ const defaultStatementTimeoutMs = 5_000
 export function openStore(program: Program, relay: RelaySettings | false): Store {
   const pool = new pg.Pool({
     connectionString: program.databaseUrl,
-    max: program.connections ?? 12,
+    max: program.connections ?? defaultConnections,
     connectionTimeoutMillis: 5_000,
     query_timeout: program.statementTimeoutMs ?? defaultStatementTimeoutMs,
     keepAlive: true,

@@ -6,11 +6,15 @@ import { pgIdempotencyStore } from '@evt/idempotency-pg'
 import type { PgTransaction } from '@evt/pg'
 import { duplicating, reordering } from '@evt/testing'
 import { stageOf } from '../stages.ts'
+import { allFormats } from './codecs.ts'
 import { createEffects } from './effects.ts'
+import { ownMetadata } from './envelope.ts'
 import { Keyed, type Payload, Plain } from './messages.ts'
 import { watchOutstanding } from './outstanding.ts'
+import { watchPeaks } from './peaks.ts'
 import { readProgram, report } from './report.ts'
 import type { WorkerProgram } from './specification.ts'
+import { createStall } from './stall.ts'
 import { openStore, skewedClock } from './store.ts'
 import { throwEvery, throwingLogger, throwingMiddleware } from './throwing.ts'
 
@@ -20,7 +24,8 @@ const stage = stageOf(program.stage)
 const clock = skewedClock(program.clockSkewMs)
 const relay = program.relay ? { leaseMs: relayLeaseMs, pollMs: relayPollMs, batch: 200 } : false
 const store = openStore(program, relay)
-const opened = await stage.open(program.brokerUrl, clock)
+const peaks = watchPeaks(program, stage.connections)
+const opened = await stage.open(program.brokerUrl, clock, { onMissing: program.onMissing })
 
 // A seeded bug is part of what is watched.
 const watched = watchOutstanding(store.bug.transport?.(opened.transport) ?? opened.transport)
@@ -33,8 +38,9 @@ const transport =
         seed: program.seed,
       })
 const tell = (fields: object, text = '') => {
-  const { error } = fields as { error?: unknown }
-  report({ kind: 'error', during: text, text: error instanceof Error ? error.message : String(error) })
+  const { error, during, what } = fields as { error?: unknown; during?: string; what?: string }
+  const about = error instanceof Error ? error.message : String(error ?? what ?? '')
+  report({ kind: 'error', during: during ?? text, text: about })
 }
 const logger: Logger = throwing ? throwingLogger() : { ...silentLogger, warn: tell, error: tell }
 process.on('unhandledRejection', (reason) => {
@@ -47,13 +53,15 @@ const bus: Bus<PgTransaction> = createBus<PgTransaction>({
   namespace: program.namespace,
   transport,
   outbox: store.outbox,
-  deadLetters: store.deadLetters,
+  deadLetters: program.brokerLetters === true ? undefined : store.deadLetters,
   logger,
   clock,
+  codecs: program.codecs === true ? (await allFormats()).map(({ codec }) => codec) : [],
   use: throwing ? [throwingMiddleware()] : [],
   ...(throwing ? { onError: throwEvery(1) } : {}),
 })
 const effects = createEffects(program)
+const stall = createStall()
 const once = exactlyOnce<PgTransaction>({ transactions: store.transactions, inbox: store.inbox })
 const event = program.keyed === false ? Plain : Keyed
 const options = {
@@ -70,13 +78,18 @@ const options = {
   ...(throwing ? { filter: filter(), onDeadLetter: throwEvery(1) } : {}),
 }
 for (const group of groups) {
-  if (program.batch === true) {
-    const handle = once.batch<(typeof event)['name'], Payload>(effects.handleBatch)
-    await bus.subscribe(onBatch(event, handle, { group, ...options, batch: { maxItems: 20, lingerMs: 5 } }))
+  if (program.batch === true || program.bulk === true) {
+    const effect = program.bulk === true ? effects.handleBulk : effects.handleBatch
+    const handle = once.batch<(typeof event)['name'], Payload>(effect)
+    const maxItems = program.bulk === true ? 200 : 20
+    await bus.subscribe(onBatch(event, handle, { group, ...options, batch: { maxItems, lingerMs: 5 } }))
   } else {
     const handle = once<(typeof event)['name'], Payload>(effects.handle)
-    const take = (payload: Payload, delivery: Delivery<(typeof event)['name'], Payload>) => {
+    const take = async (payload: Payload, delivery: Delivery<(typeof event)['name'], Payload>) => {
       report({ kind: 'taken', message: delivery.id, consumer: delivery.consumer })
+      const strange = Object.keys(delivery.metadata).filter((name) => name !== ownMetadata)
+      if (strange.length > 0) report({ kind: 'error', during: 'metadata', text: strange.join(', ') })
+      await stall.over
       return handle(payload, delivery)
     }
     await bus.subscribe(on(event, take, { group, ...options }))
@@ -89,21 +102,21 @@ if (program.claims === true) {
   await bus.subscribe(event, handle, { group: 'claims', ...options, use: [claims] })
 }
 await bus.start()
-const firstRssMb = process.memoryUsage().rss / 1_048_576
 report({ kind: 'ready' })
 
 const ticks = monitorEventLoopDelay({ resolution: 10 })
 ticks.enable()
 process.once('SIGTERM', () => report({ kind: 'closing' }))
+process.on('SIGUSR2', peaks.tell)
+process.on('SIGHUP', stall.toggle)
 await bus.run({ deadlineMs: program.closeDeadlineMs ?? 10_000 })
 await opened.close()
 await store.pool.end()
 const polluted = 'polluted' in {} ? 1 : 0
 const { mostRunning } = effects
-const rssMb = process.memoryUsage().rss / 1_048_576
 report({
   kind: 'closed',
-  figures: { firstRssMb, rssMb, outstanding: watched.most, mostRunning, polluted, longestTickMs: ticks.max / 1e6 },
+  figures: { outstanding: watched.most, mostRunning, polluted, longestTickMs: ticks.max / 1e6 },
 })
 
 function classifier(): () => undefined {

@@ -14,16 +14,25 @@ const crashPoints = [
 ]
 
 /** What a batch passes, too. */
-const inBatches = ['delivery.decided', 'delivery.settled', 'deadLetter.appended']
+const inBatches = ['inbox.entered', 'inbox.handled', 'delivery.decided', 'delivery.settled', 'deadLetter.appended']
+
+/** All pauses between kills together, each a start of a process and what the stage adds to it. */
+const pausesMs = 100_000
+const restartMs = 1_500
+const leastKills = 8
 
 export const killBeforeSettlement: Scenario = {
   id: 'F2',
   title: 'kill -9 between inbox or claim, handler, dead letter and settlement',
   limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 600, kills: 8 },
-  long: { messages: 5_000, kills: 100 },
+  long: { messages: 3_000, kills: 60 },
   crashPoints,
-  async run(rig, { messages = 0, kills = 0, batch = 0 }) {
+  async run(rig, size) {
+    const { messages = 0, batch = 0 } = size
+    // What a killed process held stays with it for a while: fewer kills where that is long.
+    const most = Math.floor(pausesMs / (restartMs + rig.stage.takeoverMs))
+    const kills = Math.min(size.kills ?? 0, Math.max(leastKills, most))
     let planned = 0
     // One consumer alone: what it left behind must come back to itself.
     const crew = startCrew(rig, 1, () => {

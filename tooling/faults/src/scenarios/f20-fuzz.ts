@@ -1,7 +1,8 @@
-import type { StoredMessage } from '@evt/core'
+import type { Headers, StoredMessage } from '@evt/core'
 import { finish } from '../finish.ts'
 import { storedMessage } from '../harness-messages.ts'
 import { startCrew } from '../nemesis/crew.ts'
+import { allFormats, type Format } from '../programs/codecs.ts'
 import type { Rig } from '../rig.ts'
 import type { Scenario } from '../scenario.ts'
 
@@ -15,11 +16,12 @@ export const fuzz: Scenario = {
   quick: { cases: 1_000 },
   long: { cases: 100_000 },
   async run(rig, { cases = 0 }) {
-    const crew = startCrew(rig, 1, () => rig.worker({ keyed: false, attempts: 1 }))
+    const crew = startCrew(rig, 1, () => rig.worker({ keyed: false, attempts: 1, codecs: true }))
     await crew.ready
+    const formats = await allFormats()
     for (let from = 0; from < cases; from += together) {
       const batch = Array.from({ length: Math.min(together, cases - from) }, (_none, at) =>
-        mutant(rig, firstOf + from + at),
+        mutant(rig, firstOf + from + at, formats),
       )
       await rig.database.outbox.store(batch)
     }
@@ -52,10 +54,13 @@ const texts = [
   '∞',
 ]
 
-function mutant(rig: Rig, number: number): StoredMessage {
-  const right = storedMessage(rig, { number, key: '' })
+function mutant(rig: Rig, number: number, formats: readonly Format[]): StoredMessage {
+  const plain = storedMessage(rig, { number, key: '' })
   const pick = <Item>(items: readonly Item[]) => items[rig.between(0, items.length - 1)]!
-  const payload = Buffer.from(right.payload)
+  const format = pick(formats)
+  const payload = Buffer.from(format.codec.encode(format.payload(number)))
+  const headers: Headers = { ...plain.headers, 'content-type': format.codec.contentType }
+  const right = { ...plain, headers, payload }
   const kinds: readonly (() => Partial<StoredMessage>)[] = [
     () => {
       for (let flips = rig.between(1, 4); flips > 0; flips -= 1)
@@ -63,6 +68,8 @@ function mutant(rig: Rig, number: number): StoredMessage {
       return { payload }
     },
     () => ({ payload: payload.subarray(0, rig.between(0, payload.length)) }),
+    () => ({ payload: Buffer.concat([payload, payload.subarray(0, rig.between(1, payload.length))]) }),
+    () => ({ payload: Buffer.from(Array.from({ length: rig.between(0, 64) }, () => rig.between(0, 255))) }),
     () => ({ payload: Buffer.from('['.repeat(10_000) + ']'.repeat(10_000)) }),
     () => ({ payload: Buffer.from(`{${Array.from({ length: 2_000 }, (_none, key) => `"${key}":1`).join(',')}}`) }),
     () => ({ payload: Buffer.from('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}') }),
@@ -71,14 +78,14 @@ function mutant(rig: Rig, number: number): StoredMessage {
     () => ({ payload: Buffer.from('{"number":1e400,"number":1,"key":null,"failures":"0"}') }),
     () => ({ payload: Buffer.from(pick(['null', '1', '"x"', '[]', 'true', '1e999'])) }),
     () => {
-      const name = pick(Object.keys(right.headers))
+      const name = pick(Object.keys(headers))
       // Two cases of one id would be taken for one message.
-      return { headers: { ...right.headers, [name]: `${pick(texts)}${name === 'ce-id' ? number : ''}` } }
+      return { headers: { ...headers, [name]: `${pick(texts)}${name === 'ce-id' ? number : ''}` } }
     },
     () => {
-      const headers = { ...right.headers }
-      delete headers[pick(Object.keys(headers))]
-      return { headers }
+      const rest: Record<string, string> = { ...headers }
+      delete rest[pick(Object.keys(rest))]
+      return { headers: rest }
     },
     () => ({ headers: Object.fromEntries(texts.map((text, index) => [`${text}${index}`, text])) }),
   ]

@@ -1,10 +1,12 @@
 import type { Scenario } from '../scenario.ts'
 import { killConsumers } from './f01-kill-consumers.ts'
 import { killBeforeSettlement } from './f02-kill-before-settlement.ts'
+import { killBridges } from './f02-kill-bridges.ts'
 import { killInTransport } from './f02-kill-in-transport.ts'
 import { killRelays } from './f03-kill-relays.ts'
 import { killAroundCommit } from './f04-kill-around-commit.ts'
 import { restartServers } from './f05-restart-servers.ts'
+import { lostState } from './f06-lost-state.ts'
 import { endSessions } from './f07-terminate-sessions.ts'
 import { partition } from './f09-partition.ts'
 import { halfOpen } from './f10-half-open.ts'
@@ -17,9 +19,14 @@ import { concurrentCopies } from './f17-concurrent-copies.ts'
 import { redeliveryStorm } from './f18-storm.ts'
 import { poison } from './f19-poison.ts'
 import { fuzz } from './f20-fuzz.ts'
+import { fuzzReaders } from './f20-readers.ts'
 import { oversized } from './f21-oversized.ts'
+import { noWrites } from './f22-no-writes.ts'
 import { racingRelays } from './f23-racing-relays.ts'
+import { comeAndGo } from './f26-come-and-go.ts'
 import { gracefulClose } from './f27-graceful-close.ts'
+import { mixedReleases } from './f28-mixed-releases.ts'
+import { cut } from './f30-cut.ts'
 import { lateCommits } from './f31-late-commits.ts'
 import { pinnedHorizon } from './f32-pinned-horizon.ts'
 import { oneConnection } from './f33-one-connection.ts'
@@ -32,9 +39,11 @@ export const scenarios: readonly Scenario[] = [
   killConsumers,
   killBeforeSettlement,
   killInTransport,
+  killBridges,
   killRelays,
   killAroundCommit,
   restartServers,
+  lostState,
   endSessions,
   partition,
   halfOpen,
@@ -47,9 +56,14 @@ export const scenarios: readonly Scenario[] = [
   redeliveryStorm,
   poison,
   fuzz,
+  fuzzReaders,
   oversized,
+  noWrites,
   racingRelays,
+  comeAndGo,
   gracefulClose,
+  mixedReleases,
+  cut,
   lateCommits,
   pinnedHorizon,
   oneConnection,

@@ -2,6 +2,7 @@ import { defineEvent, memoryTransport, on, onBatch, type Transactions, type } fr
 import { type ConformanceCase, eventually, expectThat, failureOf, gate } from '@evt/core/conformance'
 import { exactlyOnce } from '../exactly-once.ts'
 import type { InboxStore } from '../inbox-store.ts'
+import { lateCases } from './late-cases.ts'
 import { type OpenBus, withBuses } from './with-buses.ts'
 
 /** An inbox that sees nothing of earlier ones, with transactions of the same place and an effect that is part of them. */
@@ -186,5 +187,6 @@ export function inboxCases<Transaction>(create: () => Promise<InboxHarness<Trans
         expectThat(handled < 800, `less than twice the work: ${handled} for 400`)
       },
     ),
+    ...lateCases(create),
   ]
 }

@@ -3,19 +3,33 @@ import type { Kafka, KafkaConfig } from 'kafkajs'
 /** The part of kafkajs below its producer, consumer and admin: one method per request of the protocol. */
 export interface KafkajsBroker {
   nodeId: number | string
-  connectionPool?: { host: string; port: number }
-  produce(request: object): Promise<unknown>
-  fetch(request: object): Promise<FetchResponse>
+  /** Takes any request of the protocol that can be encoded, and decodes its answer as told. */
+  connectionPool: {
+    send(exchange: {
+      request: {
+        apiKey: number
+        apiVersion: number
+        apiName: string
+        encode(): Promise<{ buf: Buffer; buffer: Buffer }>
+      }
+      response: {
+        decode(payload: Buffer): Promise<{ clientSideThrottleTime: number }>
+        parse(decoded: unknown): Promise<unknown>
+      }
+    }): Promise<unknown>
+  }
   listOffsets(request: object): Promise<{
     responses: { topic: string; partitions: { partition: number; offset: string }[] }[]
   }>
   createTopics(request: object): Promise<unknown>
+  describeConfigs(request: object): Promise<{
+    resources: { configEntries: { configName: string; configValue: string | null }[] }[]
+  }>
   deleteRecords(request: object): Promise<unknown>
   listGroups(): Promise<{ groups: { groupId: string; protocolType: string }[] }>
   offsetFetch(request: object): Promise<{
     responses: { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[]
   }>
-  offsetCommit(request: object): Promise<unknown>
   joinGroup(request: object): Promise<JoinResponse>
   syncGroup(request: object): Promise<{ memberAssignment: Buffer }>
   heartbeat(request: object): Promise<unknown>
@@ -27,31 +41,12 @@ export interface JoinResponse {
   memberId: string
   members: { memberId: string; memberMetadata: Buffer }[]
 }
-export interface FetchResponse {
-  responses: { topicName: string; partitions: FetchedPartition[] }[]
-}
-export interface FetchedPartition {
-  partition: number
-  errorCode: number
-  highWatermark: string
-  abortedTransactions?: { producerId: string; firstOffset: string }[] | null
-  messages: FetchedMessage[]
-}
-export interface FetchedMessage {
-  offset: string
-  timestamp: string
-  key: Buffer | null
-  value: Buffer | null
-  headers?: Record<string, Buffer | Buffer[] | string | null | undefined>
-  isControlRecord?: boolean
-  batchContext?: { producerId: string; inTransaction: boolean }
-}
 export interface KafkajsCluster {
   connect(): Promise<void>
   disconnect(): Promise<void>
   metadata(request: { topics: string[] }): Promise<{
     brokers: { nodeId: number }[]
-    topicMetadata: { topic: string; partitionMetadata: { partitionId: number; leader: number }[] }[]
+    topicMetadata: { topic: string; partitionMetadata: { partitionId: number; leader: number; replicas: number[] }[] }[]
   }>
   refreshMetadata(): Promise<void>
   getNodeIds(): string[]

@@ -1,22 +1,25 @@
 import type { Clock } from '@evt/core'
-import type {
-  Committed,
-  Fetched,
-  KafkaConnection,
-  NewRecord,
-  NewTopic,
-  PartitionBatch,
-  ProduceFailure,
-} from '../client.ts'
+import type { Committed, Fetched, KafkaConnection, NewTopic, PartitionBatch, ProduceFailure } from '../client.ts'
 import { closeQuietly, type KafkajsBroker, type KafkajsCluster, type OpenCluster } from './cluster.ts'
-import { failureKind } from './failures.ts'
+import { type FailureKind, failureKind } from './failures.ts'
 import { readRecords } from './read-records.ts'
+import { type ProducedPartition, sendFetch, sendProduce } from './requests.ts'
+import { writeRecordBatch } from './write-records.ts'
 
 const readCommitted = 1
 const everything = { earliest: -2, latest: -1 } as const
+/** The kind of thing that a configuration belongs to. */
+const topicResource = 2
 const produceTimeoutMs = 10_000
 const produceAttempts = 5
 const maxFetchBytes = 1_024 * 1_024
+/** What a broker's refusal says of the records. Of any other nobody knows. */
+const outcomes: Partial<Record<FailureKind, ProduceFailure['outcome']>> = {
+  large: 'refused',
+  denied: 'refused',
+  stale: 'unavailable',
+  missing: 'unavailable',
+}
 
 /** One cluster handle, thrown away after any failure that is no answer and opened again at the next use. */
 export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnection {
@@ -75,22 +78,27 @@ export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnect
     } catch (error) {
       return failed('unavailable', error)
     }
-    const topics = new Map<string, { partition: number; messages: unknown }[]>()
+    const topics = new Map<string, { partition: number; batch: Buffer }[]>()
     for (const { topic, partition, records } of batches) {
       const list = topics.get(topic) ?? []
       topics.set(topic, list)
-      list.push({ partition, messages: records.map(toMessage) })
+      list.push({ partition, batch: writeRecordBatch(records, clock.nowMs()) })
     }
-    const topicData = [...topics].map(([topic, partitions]) => ({ topic, partitions }))
+    const wanted = [...topics].map(([topic, partitions]) => ({ topic, partitions }))
+    let answers: readonly ProducedPartition[]
     try {
-      await use(() => broker.produce({ acks: -1, timeout: produceTimeoutMs, topicData }))
-      return []
+      answers = await use(() => sendProduce(broker, wanted, produceTimeoutMs))
     } catch (error) {
-      // The answer names the first partition that failed and is silent on the others.
-      const kind = batches.length === 1 ? failureKind(error) : 'other'
-      if (kind === 'large' || kind === 'denied') return failed('refused', error)
-      return failed(kind === 'stale' || kind === 'missing' ? 'unavailable' : 'unknown', error)
+      return failed('unknown', error)
     }
+    return batches.flatMap((batch): ProduceFailure[] => {
+      const answer = answers.find(({ topic, partition }) => topic === batch.topic && partition === batch.partition)
+      const error = answer === undefined ? new Error('the broker did not tell') : answer.error
+      if (error === undefined) return []
+      const kind = failureKind(error)
+      if (kind === 'stale' || kind === 'missing') leaders.clear()
+      return [{ batch, outcome: outcomes[kind] ?? 'unknown', error }]
+    })
   }
   const produceOnce = async (batches: readonly PartitionBatch[]): Promise<readonly ProduceFailure[]> => {
     try {
@@ -111,6 +119,21 @@ export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnect
         throw error
       }
     },
+    settingsOf: (topic) =>
+      use(async (cluster) => {
+        const { topicMetadata } = await cluster.metadata({ topics: [topic] })
+        const copies = Math.min(...topicMetadata[0]!.partitionMetadata.map(({ replicas }) => replicas.length))
+        const found = new Map([['replication.factor', String(copies)]])
+        const broker = await controllerOf(cluster)
+        try {
+          const { resources } = await broker.describeConfigs({ resources: [{ type: topicResource, name: topic }] })
+          for (const { configName, configValue } of resources[0]?.configEntries ?? [])
+            if (configValue !== null) found.set(configName, configValue)
+        } catch (error) {
+          if (failureKind(error) !== 'denied') throw error
+        }
+        return found
+      }),
     createTopic: ({ topic, partitions, replicationFactor, config }: NewTopic) =>
       use(async (cluster) => {
         const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
@@ -155,19 +178,19 @@ export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnect
       }
       return failures
     },
-    fetch: (topic, partition, offset): Promise<Fetched> =>
+    fetch: (topic, partition, offset, maxBytes = maxFetchBytes): Promise<Fetched> =>
       use(async (cluster) => {
         const nodeId = (await leadersOf(cluster, topic))[partition]!
         const broker = await cluster.findBroker({ nodeId })
-        const asked = { partition, fetchOffset: String(offset), maxBytes: maxFetchBytes }
-        const { responses } = await broker.fetch({
-          isolationLevel: readCommitted,
-          maxWaitTime: 0,
-          minBytes: 0,
-          maxBytes: maxFetchBytes,
-          topics: [{ topic, partitions: [asked] }],
+        const [fetched] = await sendFetch(broker, {
+          topic,
+          partitions: [{ partition, offset, maxBytes }],
+          maxBytes,
+          waitMs: 0,
         })
-        return readRecords(responses[0]!.partitions[0]!, offset)
+        if (fetched === undefined) throw new Error('the broker did not tell')
+        if (fetched.error !== undefined) throw fetched.error
+        return readRecords(fetched, offset)
       }),
     deleteRecords: (topic, before) =>
       use(async (cluster) => {
@@ -201,13 +224,6 @@ export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnect
       await used?.then(closeQuietly, () => undefined)
     },
   }
-}
-
-/** kafkajs takes Buffers alone. */
-function toMessage({ key, value, headers }: NewRecord): object {
-  const bytes =
-    value === null || Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  return { key, value: bytes, headers }
 }
 
 /** What a group has committed, as its coordinator knows it; partitions without a commit are left out. */

@@ -30,6 +30,39 @@ const kinds: Readonly<Record<string, FailureKind>> = {
   CLUSTER_AUTHORIZATION_FAILED: 'denied',
 }
 
+/** The errors that mean something here, by their number in the protocol. */
+const codes: Readonly<Record<number, string>> = {
+  1: 'OFFSET_OUT_OF_RANGE',
+  3: 'UNKNOWN_TOPIC_OR_PARTITION',
+  5: 'LEADER_NOT_AVAILABLE',
+  6: 'NOT_LEADER_FOR_PARTITION',
+  8: 'BROKER_NOT_AVAILABLE',
+  9: 'REPLICA_NOT_AVAILABLE',
+  10: 'MESSAGE_TOO_LARGE',
+  14: 'GROUP_LOAD_IN_PROGRESS',
+  15: 'GROUP_COORDINATOR_NOT_AVAILABLE',
+  16: 'NOT_COORDINATOR_FOR_GROUP',
+  18: 'RECORD_LIST_TOO_LARGE',
+  19: 'NOT_ENOUGH_REPLICAS',
+  22: 'ILLEGAL_GENERATION',
+  25: 'UNKNOWN_MEMBER_ID',
+  27: 'REBALANCE_IN_PROGRESS',
+  29: 'TOPIC_AUTHORIZATION_FAILED',
+  30: 'GROUP_AUTHORIZATION_FAILED',
+  31: 'CLUSTER_AUTHORIZATION_FAILED',
+  74: 'FENCED_LEADER_EPOCH',
+  75: 'UNKNOWN_LEADER_EPOCH',
+  82: 'FENCED_INSTANCE_ID',
+  100: 'UNKNOWN_TOPIC_ID',
+}
+
+/** An error of an answer that is read here, told apart as kafkajs' own are. Undefined for 0, which is none. */
+export function protocolError(code: number, doing: string): Error | undefined {
+  if (code === 0) return undefined
+  const type = codes[code] ?? `error ${code}`
+  return Object.assign(new Error(`${doing}: ${type}`), { type })
+}
+
 interface Wrapped {
   readonly type?: unknown
   readonly cause?: unknown

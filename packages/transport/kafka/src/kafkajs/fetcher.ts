@@ -1,7 +1,8 @@
-import type { MemberEvents } from '../client.ts'
+import type { Fetched, MemberEvents } from '../client.ts'
 import type { KafkajsCluster } from './cluster.ts'
 import { failureKind } from './failures.ts'
 import { readRecords } from './read-records.ts'
+import { sendFetch } from './requests.ts'
 
 export interface Fetcher {
   wake(): void
@@ -10,11 +11,9 @@ export interface Fetcher {
   readonly done: Promise<void>
 }
 
-const readCommitted = 1
 /** A fetch without a record ends after this long. It has a connection of its own, so nothing else waits for it. */
 const waitMs = 250
 const maxBytes = 1_024 * 1_024
-const maxPartitionBytes = 512 * 1_024
 
 /** Long polls, one loop per broker, of all partitions that are wanted. */
 export function startFetcher(
@@ -31,6 +30,7 @@ export function startFetcher(
     for (const resume of all) resume()
   }
   const loop = async (nodeId: string, partitions: readonly number[]) => {
+    let turn = 0
     while (!stopped) {
       const wanted = partitions.filter((partition) => events.wants(partition))
       if (wanted.length === 0) {
@@ -38,43 +38,39 @@ export function startFetcher(
         continue
       }
       const broker = await cluster.findBroker({ nodeId })
-      try {
-        const { responses } = await broker.fetch({
-          isolationLevel: readCommitted,
-          maxWaitTime: waitMs,
-          minBytes: 1,
+      // Brokers fill their answer in the order asked, up to its size: each partition is first in its turn.
+      turn += 1
+      const first = turn % wanted.length
+      const fetched = await sendFetch(broker, {
+        topic,
+        partitions: [...wanted.slice(first), ...wanted.slice(0, first)].map((partition) => ({
+          partition,
+          offset: positions.get(partition)!,
           maxBytes,
-          topics: [
-            {
-              topic,
-              partitions: wanted.map((partition) => ({
-                partition,
-                fetchOffset: String(positions.get(partition)),
-                maxBytes: maxPartitionBytes,
-              })),
-            },
-          ],
-        })
+        })),
+        maxBytes,
+        waitMs,
+      })
+      if (stopped) return
+      const read: { partition: number; fetched: Fetched }[] = []
+      for (const data of fetched) {
+        const { partition, error } = data
+        if (error === undefined) read.push({ partition, fetched: await readRecords(data, positions.get(partition)!) })
+      }
+      // The oldest first is what a reader expects.
+      if (read.length > 1) read.sort((left, right) => firstMs(left.fetched) - firstMs(right.fetched))
+      for (const each of read) {
         if (stopped) return
-        const read = responses
-          .flatMap((response) => response.partitions)
-          .map((data) => ({ data, fetched: readRecords(data, positions.get(data.partition)!) }))
-          .filter(({ data, fetched }) => fetched.next !== positions.get(data.partition))
-        // kafkajs asks in random order; the oldest first is what a reader expects.
-        if (read.length > 1) read.sort((left, right) => firstMs(left.fetched) - firstMs(right.fetched))
-        for (const { data, fetched } of read) {
-          positions.set(data.partition, fetched.next)
-          events.fetched(data.partition, fetched)
-        }
-      } catch (error) {
-        if (stopped) return
+        if (each.fetched.next === positions.get(each.partition)) continue
+        positions.set(each.partition, each.fetched.next)
+        events.fetched(each.partition, each.fetched)
+      }
+      for (const { partition, error } of fetched) {
+        if (error === undefined) continue
         if (failureKind(error) !== 'outOfRange') throw error
-        const { partition } = error as { partition?: number }
-        for (const each of partition === undefined ? wanted : [partition]) {
-          const next = await events.outOfRange(each)
-          if (stopped) return
-          positions.set(each, next)
-        }
+        const next = await events.outOfRange(partition)
+        if (stopped) return
+        positions.set(partition, next)
       }
     }
   }

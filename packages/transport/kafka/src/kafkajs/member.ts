@@ -5,6 +5,7 @@ import { closeQuietly, type Encoders, type KafkajsBroker, type KafkajsCluster } 
 import { committedOf } from './connection.ts'
 import { failureKind } from './failures.ts'
 import { type Fetcher, startFetcher } from './fetcher.ts'
+import { sendCommit } from './requests.ts'
 
 export interface MemberParts {
   open(): Promise<{ readonly cluster: KafkajsCluster; readonly encoders: Encoders }>
@@ -261,19 +262,8 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
         }
         const mine = isStart ? [...offsets] : [...offsets].filter(([partition]) => owned.includes(partition))
         if (mine.length === 0) return 'fenced'
-        const partitions = mine.map(([partition, { offset, metadata }]) => ({
-          partition,
-          offset: String(offset),
-          metadata,
-        }))
         try {
-          const broker = await coordinatorOf()
-          await broker.offsetCommit({
-            groupId: group,
-            memberId,
-            groupGenerationId: generation,
-            topics: [{ topic, partitions }],
-          })
+          await sendCommit(await coordinatorOf(), { group, memberId, generation, topic, offsets: mine })
           return 'committed'
         } catch (error) {
           const kind = failureKind(error)
