@@ -199,6 +199,8 @@ export interface ConsumerState {
   readonly consumer: string
   /** Messages not yet handed over. */
   readonly lag: number | null
+  /** The same of each partition, where it is known of each. */
+  readonly lagByPartition?: readonly number[] | undefined
   readonly running: number | null
   readonly delayed: number | null
   readonly deadLettered: number | null
