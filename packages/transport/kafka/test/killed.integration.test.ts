@@ -8,8 +8,8 @@ import { kafkaTransport } from '../src/index.ts'
 import { acks, consumeAs, eventually, numberOf, outgoing, range, readSome, topic } from './raw.ts'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
-const holding = fileURLToPath(new URL('holding-process.ts', import.meta.url))
 const handling = fileURLToPath(new URL('handling-process.ts', import.meta.url))
+const holding = fileURLToPath(new URL('holding-process.ts', import.meta.url))
 const Numbered = defineEvent('raw.numbered', { schema: type<{ n: number }>() })
 const quietMs = 500
 
