@@ -1,4 +1,4 @@
-import { crashPoint, evtError, type Room, Roster, type TransportDelivery } from '@evt/core'
+import { crashPoint, evtError, type Room, Roster, type Settlement, type TransportDelivery } from '@evt/core'
 import { isServerReply, type RedisArgument, redisFailure, replyWord, runScript } from '@evt/redis'
 import type { ConsumerParts } from './consumer-parts.ts'
 import { type HandedEntry, type Receipt, receiptOf, toDelivery, toNewDelivery } from './deliveries.ts'
@@ -13,8 +13,8 @@ export interface Reader {
   read(room: Room, signal: AbortSignal): Promise<readonly TransportDelivery[]>
   /** The server has heard of the session at this time or later. */
   renewed(session: string, atMs: number): void
-  /** These are settled. */
-  forget(receipts: readonly Receipt[]): void
+  /** These are settled; one that has only been started is still held. */
+  forget(settlements: readonly Settlement[]): void
   /** There will be something to look for besides new messages. */
   lookWithin(ms: number): void
   close(): Promise<void>
@@ -194,9 +194,12 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     renewed(of, atMs) {
       if (of === session) renewedMs = Math.max(renewedMs, atMs)
     },
-    forget(receipts) {
-      // Those of a former session are not among them.
-      for (const receipt of receipts) if (receipt.session === session) held.remove(receipt)
+    forget(settlements) {
+      for (const { as, delivery } of settlements) {
+        const receipt = receiptOf(delivery)
+        // Those of a former session are not among them.
+        if (as !== 'started' && receipt.session === session) held.remove(receipt)
+      }
     },
     lookWithin(ms) {
       const dueMs = clock.monotonicMs() + ms
@@ -208,7 +211,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
       closed = true
       connection.unblock()
       await reading
-      connection.drop()
+      connection.close()
     },
   }
 }
