@@ -23,6 +23,7 @@ export { crashPoint } from './crash-point.ts'
 export type { DeadLetterEntry, DeadLetters } from './dead-letters.ts'
 export type { Delivery, IncomingDelivery } from './delivery.ts'
 export { discard } from './discard.ts'
+export { headersText, payloadBytes, payloadText } from './encoded-message.ts'
 export { checkMetadata, type Envelope, readEnvelope, readMetadata, writeHeaders } from './envelope.ts'
 export { type EvtError, type EvtErrorCode, type EvtErrors, evtError, isEvtError } from './errors.ts'
 export {

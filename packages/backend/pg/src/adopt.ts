@@ -20,7 +20,7 @@ export async function adopt(foreign: unknown, expected: DatabaseScope): Promise<
   if (typeof scope === 'string' && scope !== expected.value) throw foreignTransaction(expected.value, scope)
   const seen = await queryable.query(`select pg_catalog.current_setting('evt.transaction', true) as token`, [])
   if ((seen.rows[0] as { token?: unknown } | undefined)?.token !== token) throw noTransaction()
-  return openTransaction(queryable, expected.value, false)
+  return openTransaction(queryable, expected.value, undefined)
 }
 
 export function foreignTransaction(expected: string, actual: string): Error {

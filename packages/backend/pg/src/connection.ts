@@ -1,4 +1,5 @@
 import { isConnectionFailure } from './errors.ts'
+import { guardHandOver } from './hand-over.ts'
 import { pgFailure } from './pg-failure.ts'
 import type { PgConnection, PgPoolLike } from './pg-pool.ts'
 
@@ -11,6 +12,7 @@ export interface WatchedConnection {
 
 /** Takes a connection from a pool; `EVT_PG_UNAVAILABLE` when there is none to be had. */
 export async function takeConnection(pool: PgPoolLike): Promise<WatchedConnection> {
+  guardHandOver(pool)
   let connection: PgConnection
   try {
     connection = await pool.connect()

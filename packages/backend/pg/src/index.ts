@@ -8,7 +8,13 @@ export { type MigrateOptions, migrate } from './migrate.ts'
 export { type Migration, readMigrations } from './migration-files.ts'
 export { type PgOperation, pgFailure } from './pg-failure.ts'
 export type { PgAnswer, PgConnection, PgExecutor, PgPoolLike, PgQueryable } from './pg-pool.ts'
-export { isPgTransaction, type PgQuery, type PgResult, type PgTransaction } from './pg-transaction.ts'
+export {
+  isPgTransaction,
+  type LastStatement,
+  type PgQuery,
+  type PgResult,
+  type PgTransaction,
+} from './pg-transaction.ts'
 export {
   type PgForeignTransaction,
   type PgTransactions,
@@ -16,4 +22,5 @@ export {
   pgTransactions,
 } from './pg-transactions.ts'
 export { type PgListenPool, type PgWake, type PgWakeOptions, pgWake } from './pg-wake.ts'
+export { plainLiteral } from './plain-literal.ts'
 export { decodeText, encodeText } from './storable-text.ts'

@@ -12,8 +12,9 @@ export interface PgOperation {
 export function pgFailure(error: unknown, { operation, relation }: PgOperation): unknown {
   if (isEvtError(error)) return error
   const state = sqlState(error)
-  if (state === '42P01' || state === '3F000' || state === '42703') {
-    const message = `${operation} needs the table ${relation}, which this database does not have in that form: run its migrations`
+  // A table, schema, column or function that is not there.
+  if (state === '42P01' || state === '3F000' || state === '42703' || state === '42883') {
+    const message = `${operation} needs the table ${relation}, or what belongs to it, which this database does not have in that form: run its migrations`
     return evtError('EVT_PG_RELATION_MISSING', message, { relation }, { cause: error })
   }
   if (state === '42501') {

@@ -5,6 +5,11 @@ export interface PgAnswer {
   readonly command?: string | undefined
 }
 
+/** What the last of several statements answered: pg gives a list where one text holds several. */
+export function lastAnswer(answer: PgAnswer | readonly PgAnswer[]): PgAnswer {
+  return Array.isArray(answer) ? (answer as readonly PgAnswer[]).at(-1)! : (answer as PgAnswer)
+}
+
 /** Anything that runs statements with `$1` parameters: a pg client, or a wrapper of one. */
 export interface PgQueryable {
   query(sql: string, values?: unknown[]): Promise<PgAnswer>

@@ -4,14 +4,27 @@ export interface PgResult<Row> {
 }
 export type PgQuery = <Row>(sql: string, values?: readonly unknown[]) => Promise<PgResult<Row>>
 
+/** A statement without parameters. */
+export interface LastStatement {
+  readonly sql: string
+  /** What its failure is reported as. */
+  failed(error: unknown): unknown
+}
+
 /** A transaction under way. Closed by commit and rollback: using it afterwards is `EVT_TX_CLOSED`. */
 export interface PgTransaction {
-  /** Runs one statement. Errors of the server are passed on as they are. */
+  /**
+   * Runs one statement. Errors of the server are passed on as they are. The first shares a round trip with BEGIN where it has
+   * no parameters.
+   */
   query<Row>(sql: string, values?: readonly unknown[]): Promise<PgResult<Row>>
   /** The database's identity: system identifier and oid. */
   readonly scope: string
-  /** Runs right before COMMIT, after all other work. False where somebody else commits: then do it at once. */
-  beforeCommit(hook: (query: PgQuery) => Promise<void>): boolean
+  /**
+   * Runs right before COMMIT, after all other work. False where somebody else commits: then do it at once. It may return a
+   * statement that is to share a round trip with COMMIT.
+   */
+  beforeCommit(hook: (query: PgQuery) => Promise<LastStatement | undefined>): boolean
   /** Runs after COMMIT, outside the transaction; must not throw. False where somebody else commits: then it never runs. */
   afterCommit(hook: () => void): boolean
   readonly [control]: TransactionControl

@@ -1,4 +1,4 @@
-import { checkFunction, checkKnown, evtError, type Transactions } from '@evt/core'
+import { checkFunction, checkKnown, evtError, type Transactions, wholeNumber } from '@evt/core'
 import { adopt, foreignTransaction } from './adopt.ts'
 import { ambientTransaction, openTransactions, runInside, runOutside } from './ambient.ts'
 import { takeConnection } from './connection.ts'
@@ -10,6 +10,11 @@ import { runTransaction } from './run-transaction.ts'
 export interface PgTransactionsOptions {
   /** A pg `Pool`, or anything that hands out connections like one. Whoever creates it closes it. */
   readonly pool: PgPoolLike
+  /**
+   * How long a transaction may wait for its next statement before the server ends it, with its locks: what bounds the harm of
+   * a connection that died without a word. Default 60,000; 0 leaves it to the server's own setting.
+   */
+  readonly idleInTransactionMs?: number | undefined
 }
 
 /** A transaction that somebody else opened: a pg client after BEGIN, or a function that runs statements in it. */
@@ -28,9 +33,12 @@ export interface PgTransactions extends Transactions<PgTransaction> {
 
 /** Transactions of one PostgreSQL database. */
 export function pgTransactions(options: PgTransactionsOptions): PgTransactions {
-  checkKnown('pgTransactions', options, ['pool'])
+  checkKnown('pgTransactions', options, ['pool', 'idleInTransactionMs'])
   const { pool } = options
   checkFunction('pool.connect', pool?.connect)
+  const idleMs = wholeNumber('idleInTransactionMs', options.idleInTransactionMs, { min: 0, default: 60_000 })
+  // In the text of BEGIN, so that it costs no round trip and ends with the transaction.
+  const opening = idleMs === 0 ? 'begin' : `begin; set local idle_in_transaction_session_timeout = ${idleMs}`
 
   const resolve = async (transaction: unknown): Promise<PgTransaction> => {
     if (!isPgTransaction(transaction)) return (await adopt(transaction, await scopeOf(pool))).handle
@@ -62,7 +70,7 @@ export function pgTransactions(options: PgTransactionsOptions): PgTransactions {
         throw error
       }
       const same = open.find((transaction) => transaction.scope === found)
-      if (same === undefined) return runTransaction(taken, found, work)
+      if (same === undefined) return runTransaction(taken, found, opening, work)
       taken.release()
       return runNested(same, work)
     },

@@ -1,6 +1,7 @@
 import { type Clock, type Logger, silentLogger, systemClock, type Timer } from '@evt/core'
 import { runOutside } from './ambient.ts'
-import { asError, withConnection } from './connection.ts'
+import { asError } from './connection.ts'
+import { guardHandOver } from './hand-over.ts'
 import { quotedIdentifier } from './identifier.ts'
 import type { PgConnection } from './pg-pool.ts'
 
@@ -19,9 +20,12 @@ export interface PgWakeOptions {
   readonly logger?: Logger | undefined
 }
 
-/** Says across processes that there is something to look for. Only ever a hint: whoever is woken also polls. */
+/**
+ * Says across processes that there is something to look for, over one connection that it keeps: who commits must not wait in a
+ * pool for the way to say so. Only ever a hint: whoever is woken also polls.
+ */
 export interface PgWake {
-  /** Listens on a connection of its own, taken again whenever it is lost. Calls `onWake` also after each reconnect. */
+  /** Listens, again whenever the connection was lost. Calls `onWake` also after each reconnect. */
   listen(onWake: () => void): void
   /** Tells the listeners soon, in a statement of its own; calls that come close together become one. */
   notify(): void
@@ -34,37 +38,43 @@ const coalesceMs = 10
 
 export function pgWake({ pool, channel, clock = systemClock, logger = silentLogger }: PgWakeOptions): PgWake {
   const quoted = quotedIdentifier('channel', channel)
+  guardHandOver(pool)
   let closed = false
   let onWake: (() => void) | undefined
-  let listening: PgConnection | undefined
+  let own: PgConnection | undefined
   let retry: Timer | undefined
   let connecting: Promise<void> | undefined
   let notifying: Timer | undefined
   let sending: Promise<void> | undefined
+  let again = false
 
   const drop = (connection: PgConnection, error: Error) => {
-    if (listening !== connection) return
-    listening = undefined
+    if (own !== connection) return
+    own = undefined
     connection.release(error)
-    if (closed) return
+    if (closed || onWake === undefined) return
     logger.warn({ error, channel }, 'LISTEN was lost; polling goes on')
-    retry = clock.startTimer(connect, reconnectMs)
+    retry = clock.startTimer(() => void connect(), reconnectMs)
   }
   const open = async () => {
     let connection: PgListenConnection
     try {
       connection = await pool.connect()
     } catch (error) {
+      if (closed || onWake === undefined) return
       logger.warn({ error: asError(error), channel }, 'LISTEN found no connection; polling goes on')
-      if (!closed) retry = clock.startTimer(connect, reconnectMs)
+      retry = clock.startTimer(() => void connect(), reconnectMs)
       return
     }
-    listening = connection
+    own = connection
     connection.on('error', (error: Error) => drop(connection, error))
     connection.on('end', () => drop(connection, new Error('The connection ended')))
     connection.on('notification', (notification: { channel: string }) => {
-      if (listening === connection && notification.channel === channel) onWake?.()
+      if (own === connection && notification.channel === channel) onWake?.()
     })
+    if (onWake !== undefined) await startListening(connection)
+  }
+  const startListening = async (connection: PgConnection) => {
     try {
       await connection.query(`listen ${quoted}`)
       onWake?.()
@@ -72,14 +82,29 @@ export function pgWake({ pool, channel, clock = systemClock, logger = silentLogg
       drop(connection, asError(error))
     }
   }
-  const connect = () => {
-    connecting = runOutside(open)
+  /** One attempt at a time to have a connection. */
+  const connect = (): Promise<void> => {
+    connecting ??= runOutside(open).finally(() => {
+      connecting = undefined
+    })
+    return connecting
+  }
+  const sendAll = async () => {
+    while (again && !closed) {
+      again = false
+      await send()
+    }
+    sending = undefined
   }
   const send = async () => {
+    if (own === undefined) await connect()
+    const connection = own
+    if (connection === undefined) return
     try {
-      await withConnection(pool, (connection) => connection.query('select pg_catalog.pg_notify($1, $2)', [channel, '']))
+      await connection.query('select pg_catalog.pg_notify($1, $2)', [channel, ''])
     } catch (error) {
       logger.debug({ error: asError(error), channel }, 'NOTIFY failed; polling finds the work')
+      drop(connection, asError(error))
     }
   }
 
@@ -87,13 +112,17 @@ export function pgWake({ pool, channel, clock = systemClock, logger = silentLogg
     listen(wake) {
       if (closed || onWake !== undefined) return
       onWake = wake
-      connect()
+      if (own !== undefined) void runOutside(() => startListening(own!))
+      // One that is being opened for a notification finds `onWake` once it is there.
+      else void connect()
     },
     notify() {
       if (closed || notifying !== undefined) return
       notifying = clock.startTimer(() => {
         notifying = undefined
-        sending = runOutside(send)
+        again = true
+        // One statement at a time on this connection; whoever comes meanwhile is told of by the next.
+        sending ??= runOutside(sendAll)
       }, coalesceMs)
     },
     async close() {
@@ -102,8 +131,8 @@ export function pgWake({ pool, channel, clock = systemClock, logger = silentLogg
       retry?.cancel()
       notifying?.cancel()
       await Promise.all([connecting, sending])
-      const connection = listening
-      listening = undefined
+      const connection = own
+      own = undefined
       // Destroyed rather than returned: the next user of the pool must not inherit the LISTEN.
       connection?.release(new Error('No longer listening'))
     },

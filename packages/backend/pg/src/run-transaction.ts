@@ -2,45 +2,64 @@ import { crashPoint, evtError } from '@evt/core'
 import { runInside, runOutside } from './ambient.ts'
 import { asError, type WatchedConnection } from './connection.ts'
 import { sqlState } from './errors.ts'
-import type { PgConnection } from './pg-pool.ts'
-import type { PgTransaction } from './pg-transaction.ts'
+import { lastAnswer } from './pg-pool.ts'
+import type { LastStatement, PgTransaction } from './pg-transaction.ts'
 import { type OpenTransaction, openTransaction } from './transaction-handle.ts'
 
 /** Runs work between BEGIN and COMMIT on a connection, and gives the connection back. */
 export async function runTransaction<Result>(
   taken: WatchedConnection,
   scope: string,
+  opening: string,
   work: (transaction: PgTransaction) => Promise<Result>,
 ): Promise<Result> {
-  const { connection } = taken
-  const transaction = openTransaction(connection, scope, true)
+  const transaction = openTransaction(taken.connection, scope, opening)
   let result: Result
+  let last: readonly LastStatement[]
   try {
-    await connection.query('begin')
-    result = await runInside(transaction.handle, async () => work(transaction.handle))
+    result = await runInside(transaction.handle, () => work(transaction.handle))
+    await transaction.sent()
     const doom = transaction.seal()
     if (doom !== undefined) throw doom.error
-    await transaction.runBeforeCommit()
+    last = await transaction.runBeforeCommit()
     crashPoint('tx.beforeCommit')
   } catch (error) {
     transaction.close()
-    await rollBack(taken)
-    throw sqlState(error) === '25P02' ? (transaction.failure?.error ?? error) : error
+    await transaction.sent()
+    // Nothing was asked of the server, so nothing is to be undone.
+    if (transaction.unsent() === undefined) await rollBack(taken)
+    else taken.release()
+    throw sqlState(error) === '25P02' ? (transaction.failure()?.error ?? error) : error
   }
-  await commit(taken, connection, transaction)
+  await commit(taken, transaction, last)
   crashPoint('tx.afterCommit')
   runOutside(() => transaction.runAfterCommit())
   return result
 }
 
-async function commit(taken: WatchedConnection, connection: PgConnection, transaction: OpenTransaction): Promise<void> {
+async function commit(
+  taken: WatchedConnection,
+  transaction: OpenTransaction,
+  last: readonly LastStatement[],
+): Promise<void> {
+  const unsent = transaction.unsent()
+  // Nothing was asked of the server, so nothing has to be committed.
+  if (unsent !== undefined && last.length === 0) return taken.release()
+  const before = last.map(({ sql }) => `${sql}; `).join('')
   let command: string | undefined
   try {
-    command = (await connection.query('commit')).command
+    command = lastAnswer(
+      await taken.connection.query(`${unsent === undefined ? '' : `${unsent}; `}${before}commit`),
+    ).command
   } catch (error) {
     const usable = await rollBack(taken)
+    const state = sqlState(error)
+    const earlier = transaction.failure()
+    if (state === '25P02' && usable && earlier !== undefined) throw earlier.error
     // Only a server that answers, and goes on answering, is known to have refused.
-    if (usable && sqlState(error) !== undefined && !/^(08|40003)/.test(sqlState(error)!)) throw error
+    if (usable && state !== undefined && !/^(08|40003)/.test(state)) {
+      throw last.reduce((failure, { failed }) => failed(failure), error)
+    }
     throw evtError(
       'EVT_TX_OUTCOME_UNKNOWN',
       'The connection was lost during COMMIT: the transaction may or may not have been committed',
@@ -51,7 +70,7 @@ async function commit(taken: WatchedConnection, connection: PgConnection, transa
   taken.release()
   // The server answers COMMIT with ROLLBACK where a statement had failed and the failure was swallowed.
   if (command === 'ROLLBACK') {
-    throw transaction.failure?.error ?? evtError('EVT_TX_CLOSED', 'The transaction was rolled back', { outbox: 'pg' })
+    throw transaction.failure()?.error ?? evtError('EVT_TX_CLOSED', 'The transaction was rolled back', { outbox: 'pg' })
   }
 }
 

@@ -1,39 +1,92 @@
 import { evtError } from '@evt/core'
-import type { PgQueryable } from './pg-pool.ts'
-import { control, type PgQuery, type PgTransaction } from './pg-transaction.ts'
+import { lastAnswer, type PgAnswer, type PgQueryable } from './pg-pool.ts'
+import { control, type LastStatement, type PgQuery, type PgTransaction } from './pg-transaction.ts'
 
 /** A transaction as its opener sees it. */
 export interface OpenTransaction {
   readonly handle: PgTransaction
+  /** Resolves when every statement asked for so far has been sent, in this order before whatever comes next. */
+  sent(): Promise<unknown> | undefined
   /** Refuses further use by others and returns why the transaction may not commit, if so. */
   seal(): { readonly error: unknown } | undefined
-  runBeforeCommit(): Promise<void>
+  /** Runs what was asked for before COMMIT, and answers what is to be sent together with it. */
+  runBeforeCommit(): Promise<readonly LastStatement[]>
   close(): void
   runAfterCommit(): void
+  /** What is still to be sent before the first statement. */
+  unsent(): string | undefined
   /** The first failed statement: what made the server refuse a later one. */
-  readonly failure: { readonly error: unknown } | undefined
+  failure(): { readonly error: unknown } | undefined
 }
 
-/** Makes the handle of a transaction that was just begun (`owned`) or that somebody else will commit. */
-export function openTransaction(queryable: PgQueryable, scope: string, owned: boolean): OpenTransaction {
-  const before: ((query: PgQuery) => Promise<void>)[] = []
+/**
+ * Makes the handle of a transaction that the first statement begins with `opening`, or that somebody else has begun and
+ * will commit, where there is none.
+ */
+export function openTransaction(queryable: PgQueryable, scope: string, opening: string | undefined): OpenTransaction {
+  const isOwned = opening !== undefined
+  const before: ((query: PgQuery) => Promise<LastStatement | undefined>)[] = []
   const after: (() => void)[] = []
-  let isOpen = true
+  let unsent = opening
+  let beginning: Promise<PgAnswer> | undefined
+  /** Statements that wait for its answer, and those that did. */
+  let waiting = 0
+  const early: Promise<unknown>[] = []
   let nested = 0
   let doom: { readonly error: unknown } | undefined
   let failure: { readonly error: unknown } | undefined
 
-  const send: PgQuery = async <Row>(sql: string, values?: readonly unknown[]) => {
+  /** Sends BEGIN, with the statement where it has no parameters: in one text none runs where an earlier one fails. */
+  const withBegin = async (sql: string, values: unknown[] | undefined): Promise<PgAnswer> => {
+    waiting += 1
+    const isShared = unsent !== undefined && values === undefined
+    if (unsent !== undefined) {
+      beginning = queryable.query(isShared ? `${unsent}; ${sql}` : unsent)
+      unsent = undefined
+    }
     try {
-      const answer = await queryable.query(sql, values === undefined ? undefined : [...values])
+      // Never right behind a BEGIN that may fail: what is sent then would commit by itself.
+      const answer = await beginning!
+      if (isShared) return lastAnswer(answer)
+    } catch (error) {
+      doom ??= { error }
+      throw error
+    } finally {
+      waiting -= 1
+    }
+    return queryable.query(sql, values)
+  }
+  const send: PgQuery = async <Row>(sql: string, values?: readonly unknown[]) => {
+    const copied = values === undefined ? undefined : [...values]
+    try {
+      let answered: Promise<PgAnswer>
+      if (unsent === undefined && waiting === 0 && doom === undefined) answered = queryable.query(sql, copied)
+      else {
+        answered = withBegin(sql, copied)
+        early.push(answered)
+      }
+      const answer = await answered
       return { rows: answer.rows as Row[], rowCount: answer.rowCount ?? answer.rows.length }
     } catch (error) {
       failure ??= { error }
       throw error
     }
   }
+  // Fields and functions instead of accessors: an object made with an accessor has a hidden class of its own, which keeps the
+  // whole transaction until the next full garbage collection.
+  const state = {
+    isOpen: true,
+    enter() {
+      checkOpen()
+      nested += 1
+      return (failed?: { readonly error: unknown }) => {
+        nested -= 1
+        doom ??= failed
+      }
+    },
+  }
   const checkOpen = () => {
-    if (!isOpen) throw closed('The transaction has ended')
+    if (!state.isOpen) throw closed('The transaction has ended')
   }
   const handle: PgTransaction = {
     scope,
@@ -43,47 +96,40 @@ export function openTransaction(queryable: PgQueryable, scope: string, owned: bo
     },
     beforeCommit(hook) {
       checkOpen()
-      if (owned) before.push(hook)
-      return owned
+      if (isOwned) before.push(hook)
+      return isOwned
     },
     afterCommit(hook) {
       checkOpen()
-      if (owned) after.push(hook)
-      return owned
+      if (isOwned) after.push(hook)
+      return isOwned
     },
-    [control]: {
-      get isOpen() {
-        return isOpen
-      },
-      enter() {
-        checkOpen()
-        nested += 1
-        return (failed) => {
-          nested -= 1
-          doom ??= failed
-        }
-      },
-    },
+    [control]: state,
   }
   return {
     handle,
+    sent: () => (waiting === 0 ? undefined : Promise.allSettled(early)),
     seal() {
-      isOpen = false
+      state.isOpen = false
       if (nested > 0) doom ??= { error: closed('A nested run was still going on when its transaction was to commit') }
       return doom
     },
     async runBeforeCommit() {
-      for (const hook of before) await hook(send)
+      const last: LastStatement[] = []
+      for (const hook of before) {
+        const statement = await hook(send)
+        if (statement !== undefined) last.push(statement)
+      }
+      return last
     },
     close() {
-      isOpen = false
+      state.isOpen = false
     },
     runAfterCommit() {
       for (const hook of after) hook()
     },
-    get failure() {
-      return failure
-    },
+    unsent: () => unsent,
+    failure: () => failure,
   }
 }
 

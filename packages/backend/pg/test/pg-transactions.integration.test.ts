@@ -2,7 +2,7 @@ import { isEvtError } from '@evt/core'
 import { eventually, failureOf, gate } from '@evt/core/conformance'
 import { type FreshDatabase, freshDatabase } from '@evt/servers'
 import pg from 'pg'
-import { type PgTransaction, pgTransactions } from '../src/index.ts'
+import { type PgTransaction, pgFailure, pgTransactions } from '../src/index.ts'
 import { droppingProxy } from './dropping-proxy.ts'
 
 let database: FreshDatabase
@@ -235,4 +235,114 @@ test('hooks before the commit are part of it, and those after it run outside of 
   })
   await expect(failed).rejects.toThrow('hook')
   expect(await rows()).toEqual(['hook'])
+})
+
+test('a transaction that waits too long for its next statement is ended by the server, with its locks', async () => {
+  const { run } = pgTransactions({ pool: database.pool, idleInTransactionMs: 100 })
+  const setting = `select current_setting('idle_in_transaction_session_timeout') as is`
+  const lock = 'select pg_try_advisory_xact_lock(1) as mine'
+  const ended = failureOf(
+    run(async (tx) => {
+      expect((await tx.query<{ is: string }>(setting)).rows).toEqual([{ is: '100ms' }])
+      expect((await tx.query(lock)).rows).toEqual([{ mine: true }])
+      // Stands for a connection whose other end is gone: nothing comes any more, and nobody says so.
+      await eventually(async () => (await database.pool.query(lock)).rows[0].mine, 'the lock is free again')
+      await insert(tx, 'late')
+    }),
+  )
+  expect(await ended).toBeInstanceOf(Error)
+  expect(await rows()).toEqual([])
+  const lasting = await pgTransactions({ pool: database.pool }).run((tx) => tx.query<{ is: string }>(setting))
+  expect(lasting.rows).toEqual([{ is: '1min' }])
+  const own = await pgTransactions({ pool: database.pool, idleInTransactionMs: 0 }).run((tx) => tx.query(setting))
+  expect(own.rows).toEqual((await database.pool.query(setting)).rows)
+})
+
+test('a statement that floats when the work ends is part of the transaction, also as its first', async () => {
+  const { run } = pgTransactions({ pool: database.pool })
+  await run(async (tx) => {
+    void insert(tx, 'kept')
+    void insert(tx, 'too')
+  })
+  expect(await rows()).toEqual(['kept', 'too'])
+  const failed = run(async (tx) => {
+    void failureOf(insert(tx, 'lost'))
+    throw new Error('no')
+  })
+  await expect(failed).rejects.toThrow('no')
+  expect(await rows()).toEqual(['kept', 'too'])
+})
+
+test('where BEGIN fails nothing runs, though its failure was swallowed', async () => {
+  let begins = 0
+  const refusing = {
+    async connect() {
+      const client = await database.pool.connect()
+      return {
+        release: (error?: Error | boolean) => client.release(error),
+        query(sql: string, values?: unknown[]) {
+          if (!sql.startsWith('begin')) return client.query(sql, values)
+          begins += 1
+          // The server refuses the first statement of the text, and the connection lives.
+          return client.query(`select 1 / 0; ${sql}`, values)
+        },
+      }
+    },
+  }
+  const { run } = pgTransactions({ pool: refusing })
+  for (const first of ['insert into t values (1)', undefined]) {
+    const doomed = run(async (tx) => {
+      if (first !== undefined) await failureOf(tx.query(first))
+      await failureOf(Promise.all([insert(tx, '2'), insert(tx, '3')]))
+      tx.beforeCommit(async () => ({ sql: `insert into t values ('4')`, failed: (error) => error }))
+    })
+    await expect(doomed).rejects.toThrow('division by zero')
+  }
+  const last = run(async (tx) => {
+    tx.beforeCommit(async () => ({ sql: `insert into t values ('5')`, failed: () => new Error('named') }))
+  })
+  await expect(last).rejects.toThrow('named')
+  expect(begins).toBe(3)
+  expect(await rows()).toEqual([])
+})
+
+test('a statement returned from before the commit goes with it, and a failure of it rolls everything back', async () => {
+  const { run } = pgTransactions({ pool: database.pool })
+  const last = (sql: string) => ({ sql, failed: (error: unknown) => new Error(`named: ${(error as Error).message}`) })
+  await run(async (tx) => {
+    tx.beforeCommit(async () => last(`insert into t values ('last')`))
+    await insert(tx, 'work')
+  })
+  expect(await rows()).toEqual(['last', 'work'])
+  const failed = run(async (tx) => {
+    tx.beforeCommit(async () => last('insert into t values (1 / 0)'))
+    await insert(tx, 'lost')
+  })
+  await expect(failed).rejects.toThrow('named: division by zero')
+  const swallowed = run(async (tx) => {
+    tx.beforeCommit(async () => last(`insert into t values ('never')`))
+    await failureOf(tx.query('select * from nowhere'))
+  })
+  await expect(swallowed).rejects.toThrow('nowhere')
+  expect(await rows()).toEqual(['last', 'work'])
+  const open = await database.pool.query(
+    `select from pg_stat_activity where state like 'idle in transaction%' and datname = current_database()`,
+  )
+  expect(open.rowCount).toBe(0)
+})
+
+test('a server that says goodbye while the pool hands a connection over ends no process', async () => {
+  const proxy = await droppingProxy(database.url)
+  proxy.sayGoodbye()
+  const pool = new pg.Pool({ connectionString: proxy.url })
+  const failed = await failureOf(pgTransactions({ pool }).run((tx) => tx.query('select 1')))
+  expect(failed).toBeInstanceOf(Error)
+  await pool.end()
+  await proxy.close()
+})
+
+test('a function that is not there is said to need the migrations', async () => {
+  const missing = await failureOf(database.pool.query('select no_such_function()'))
+  const named = pgFailure(missing, { operation: 'Reading', relation: '"public"."evt_message"' })
+  expect(isEvtError(named, 'EVT_PG_RELATION_MISSING') && named.message).toContain('run its migrations')
 })

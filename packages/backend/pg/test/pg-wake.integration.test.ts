@@ -1,5 +1,6 @@
 import { eventually } from '@evt/core/conformance'
 import { type FreshDatabase, freshDatabase } from '@evt/servers'
+import pg from 'pg'
 import { pgWake } from '../src/index.ts'
 
 let database: FreshDatabase
@@ -59,4 +60,25 @@ test('after close nothing is sent or heard, and the pool can end', async () => {
   wake.listen(() => undefined)
   expect(await listeners()).toEqual([])
   expect(() => pgWake({ pool: database.pool, channel: `x"; listen y; --` })).toThrow(/channel/)
+})
+
+test('a notification does not wait for those who hold the connections of its pool', async () => {
+  const pool = new pg.Pool({ connectionString: database.url, max: 2 })
+  const listener = pgWake({ pool: database.pool, channel: 'things' })
+  const sender = pgWake({ pool, channel: 'things' })
+  let woken = 0
+  listener.listen(() => {
+    woken += 1
+  })
+  await eventually(() => woken === 1, 'it listens')
+  sender.notify()
+  await eventually(() => woken === 2, 'the first notification takes a connection and keeps it')
+  const busy = await pool.connect()
+  const waiting = pool.connect()
+  sender.notify()
+  await eventually(() => woken === 3, 'the next needs none')
+  busy.release()
+  ;(await waiting).release()
+  await Promise.all([listener.close(), sender.close()])
+  await pool.end()
 })

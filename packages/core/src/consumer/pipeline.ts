@@ -196,13 +196,7 @@ class BatchMeeting {
   }
   async #outcomes(deliveries: readonly ReceivedDelivery[]): Promise<readonly Outcome[]> {
     const { work, logger, consumer, settings } = this.#parts
-    const batch: Batch = {
-      deliveries,
-      logger,
-      get signal() {
-        return AbortSignal.any(deliveries.map((delivery) => delivery.signal))
-      },
-    }
+    const batch = new DeliveredBatch(deliveries, logger)
     try {
       const payloads = deliveries.map((delivery) => delivery.payload)
       const results = await (work.handler as BatchHandler)(payloads, batch)
@@ -216,6 +210,20 @@ class BatchMeeting {
     } catch (thrown) {
       return deliveries.map((delivery) => failure(settings, delivery, thrown))
     }
+  }
+}
+
+/** A class, because an object made with an accessor has a hidden class of its own, which outlives it and keeps its deliveries. */
+class DeliveredBatch implements Batch {
+  readonly deliveries: readonly ReceivedDelivery[]
+  readonly logger: Logger
+
+  constructor(deliveries: readonly ReceivedDelivery[], logger: Logger) {
+    this.deliveries = deliveries
+    this.logger = logger
+  }
+  get signal(): AbortSignal {
+    return AbortSignal.any(this.deliveries.map((delivery) => delivery.signal))
   }
 }
 

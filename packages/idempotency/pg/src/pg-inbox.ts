@@ -8,6 +8,7 @@ import {
   type PgPoolLike,
   type PgTransaction,
   pgFailure,
+  plainLiteral,
   quotedTable,
   readMigrations,
   withConnection,
@@ -33,15 +34,16 @@ export function pgInbox(options: PgInboxOptions): PgInbox {
   const { pool, schema = 'public', table: name = 'evt_inbox' } = options
   const table = quotedTable(schema, name)
   // A try-lock, because a plain insert would wait for a duplicate in flight, holding a connection meanwhile.
-  const locks = (key: string) => `pg_try_advisory_xact_lock(hashtextextended($1 || chr(10) || ${key}, 0))`
+  const locks = (consumer: string, key: string) =>
+    `pg_try_advisory_xact_lock(hashtextextended(${consumer}::text || chr(10) || ${key}, 0))`
   // Nearly all messages are fresh, and for them this answers at half the cost of saying also why one is not.
-  const enterOne = `insert into ${table} (consumer, message_key) select $1, $2 where ${locks('$2')}
-    on conflict do nothing returning message_key`
-  const enterMany = `insert into ${table} (consumer, message_key)
-    select $1, key from unnest(($2::text)::text[]) as ids (key) where ${locks('key')}
+  const enterOne = (consumer: string, key: string) => `insert into ${table} (consumer, message_key)
+    select ${consumer}, ${key} where ${locks(consumer, key)} on conflict do nothing returning message_key`
+  const enterMany = (consumer: string, keys: string) => `insert into ${table} (consumer, message_key)
+    select ${consumer}, key from unnest((${keys}::text)::text[]) as ids (key) where ${locks(consumer, 'key')}
     on conflict do nothing returning message_key`
   const enterAndTell = `with given as (
-      select message_key, place, ${locks('message_key')} as locked
+      select message_key, place, ${locks('$1', 'message_key')} as locked
       from unnest(($2::text)::text[]) with ordinality as ids (message_key, place)
     ), entered as (
       insert into ${table} (consumer, message_key) select $1, message_key from given where locked
@@ -52,9 +54,13 @@ export function pgInbox(options: PgInboxOptions): PgInbox {
   const enter = async (transaction: PgTransaction, consumer: string, keys: readonly string[]) => {
     const found = new Map<string, Entered>()
     const encoded = keys.map(encodeText)
-    const entered = await (keys.length === 1
-      ? transaction.query<{ message_key: string }>(enterOne, [consumer, encoded[0]])
-      : transaction.query<{ message_key: string }>(enterMany, [consumer, arrayLiteral(encoded)]))
+    const given = keys.length === 1 ? encoded[0]! : arrayLiteral(encoded)
+    const statement = keys.length === 1 ? enterOne : enterMany
+    // As the first of its transaction it shares a round trip with BEGIN where it has no parameters.
+    const literals = [plainLiteral(consumer), plainLiteral(given)] as const
+    const entered = await (literals[0] === undefined || literals[1] === undefined
+      ? transaction.query<{ message_key: string }>(statement('$1', '$2'), [consumer, given])
+      : transaction.query<{ message_key: string }>(statement(literals[0], literals[1])))
     if (entered.rows.length === keys.length) {
       for (const key of keys) found.set(key, 'fresh')
       return found

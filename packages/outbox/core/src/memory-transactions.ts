@@ -58,17 +58,15 @@ export function memoryTransactions(): MemoryTransactions {
       if (outer?.isOpen) return nested(outer, work)
       const applied: (() => void)[] = []
       const listeners: ((committed: boolean) => void)[] = []
-      let isOpen = true
       let inside = 0
       let doom: { readonly error: unknown } | undefined
       const checkOpen = () => {
-        if (!isOpen) throw closed('The transaction has ended')
+        if (!transaction.isOpen) throw closed('The transaction has ended')
       }
-      const transaction: Open = {
+      const transaction: { -readonly [Field in keyof Open]: Open[Field] } = {
         scope,
-        get isOpen() {
-          return isOpen
-        },
+        // A field: an accessor would give every transaction a hidden class of its own.
+        isOpen: true,
         onCommit(apply) {
           checkOpen()
           applied.push(apply)
@@ -89,14 +87,14 @@ export function memoryTransactions(): MemoryTransactions {
       let committed = false
       try {
         const result = await storage.run(transaction, () => work(transaction))
-        isOpen = false
+        transaction.isOpen = false
         if (inside > 0) doom ??= { error: closed('A nested run was still going on when its transaction was to commit') }
         if (doom !== undefined) throw doom.error
         for (const apply of applied) apply()
         committed = true
         return result
       } finally {
-        isOpen = false
+        transaction.isOpen = false
         for (const listener of listeners) storage.exit(() => listener(committed))
       }
     },

@@ -1,5 +1,5 @@
 import type { StoredMessage } from '@evt/core'
-import { arrayLiteral, encodeText } from '@evt/pg'
+import { arrayLiteral, encodeText, plainLiteral } from '@evt/pg'
 
 type Write = (sql: string, values: readonly unknown[]) => Promise<unknown>
 
@@ -10,6 +10,28 @@ const maxStatementBytes = 32 * 1_024 * 1_024
  */
 const mostListed = 20
 const columns = 'transport, topic, message_id, key, headers, payload'
+
+/** The server scans literals byte by byte; larger payloads are sent as parameters. */
+const mostLiteralBytes = 64 * 1_024
+
+/** The statement without parameters, so that it can share a round trip with COMMIT; undefined where parameters are better. */
+export function literalInsert(table: string, messages: readonly StoredMessage[]): string | undefined {
+  if (messages.length > mostListed) return undefined
+  let bytes = 0
+  let rows = ''
+  for (const message of messages) {
+    bytes += message.payload.byteLength
+    if (bytes > mostLiteralBytes) return undefined
+    rows += rows === '' ? '(' : ', ('
+    for (const text of texts(message)) {
+      const literal = text === null ? 'null' : plainLiteral(text)
+      if (literal === undefined) return undefined
+      rows += `${literal}, `
+    }
+    rows += `decode('${hex(message.payload)}', 'hex'))`
+  }
+  return `insert into ${table} (${columns}) values ${rows}`
+}
 
 /** One statement for any number of messages, unless they are so large that the server could not take them at once. */
 export async function insertRows(table: string, write: Write, messages: readonly StoredMessage[]): Promise<void> {

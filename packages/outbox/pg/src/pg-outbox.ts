@@ -13,7 +13,7 @@ import {
   quotedTable,
   readMigrations,
 } from '@evt/pg'
-import { insertRows } from './insert-rows.ts'
+import { insertRows, literalInsert } from './insert-rows.ts'
 import { pgOutboxStore } from './pg-outbox-store.ts'
 
 export interface PgOutboxOptions {
@@ -30,6 +30,8 @@ export interface PgOutboxOptions {
    * where that is pg's own and has room for it. Behind a transaction pooler give a pool with a direct address, or `false`.
    */
   readonly listen?: false | { readonly pool: PgListenPool } | undefined
+  /** How long a transaction may wait for its next statement before the server ends it. Default 60,000; 0: the server's own. */
+  readonly idleInTransactionMs?: number | undefined
 }
 /** Outbox and transactions of one database. */
 export interface PgOutbox extends Outbox<PgTransaction>, Omit<PgTransactions, 'ambient'> {
@@ -46,18 +48,19 @@ const fewestToListen = 4
 
 /** Publishes inside a transaction: messages are buffered and written in one statement right before COMMIT. */
 export function pgOutbox(options: PgOutboxOptions): PgOutbox {
-  checkKnown('pgOutbox', options, ['pool', 'schema', 'table', 'relay', 'listen'])
+  checkKnown('pgOutbox', options, ['pool', 'schema', 'table', 'relay', 'listen', 'idleInTransactionMs'])
   const { pool, schema = 'public', table: name = 'evt_outbox' } = options
   const table = quotedTable(schema, name)
   const lead = `${name}_lead`
   const relays = options.relay !== false
-  const transactions = pgTransactions({ pool })
+  const transactions = pgTransactions({ pool, idleInTransactionMs: options.idleInTransactionMs })
   const store = pgOutboxStore({ pool, schema, table: name })
   const relay = createRelay(store as never, options.relay === false ? {} : options.relay)
   const listenPool = listenPoolOf(options)
   let wake: PgWake | undefined
   const buffers = new WeakMap<PgTransaction, StoredMessage[]>()
 
+  const failed = (error: unknown) => pgFailure(error, { operation: 'Writing to the outbox', relation: table })
   const write = async (
     query: (sql: string, values?: readonly unknown[]) => Promise<unknown>,
     messages: readonly StoredMessage[],
@@ -65,8 +68,14 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
     try {
       await insertRows(table, query, messages)
     } catch (error) {
-      throw pgFailure(error, { operation: 'Writing to the outbox', relation: table })
+      throw failed(error)
     }
+  }
+  const writeLast = async (query: PgTransaction['query'], messages: readonly StoredMessage[]) => {
+    const sql = literalInsert(table, messages)
+    if (sql !== undefined) return { sql, failed }
+    await write(query, messages)
+    return undefined
   }
   const append = async (given: unknown, messages: readonly StoredMessage[]) => {
     const transaction = await transactions.resolve(given)
@@ -77,7 +86,7 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
     }
     const buffer = [...messages]
     // Somebody else's transaction has no moment before its commit: rows are written at once.
-    if (!transaction.beforeCommit((query) => write(query, buffer))) return write(transaction.query, messages)
+    if (!transaction.beforeCommit((query) => writeLast(query, buffer))) return write(transaction.query, messages)
     buffers.set(transaction, buffer)
     transaction.afterCommit(() => {
       // Whoever leads is told directly where it is this process, else by a statement of its own after the commit.

@@ -23,5 +23,5 @@ await bus.subscribe(
   { group: 'a', concurrency: 20 },
 )
 process.once('SIGTERM', () => {
-  bus.close().then(() => process.exit())
+  void bus.close().then(() => process.exit())
 })

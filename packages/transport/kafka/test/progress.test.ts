@@ -35,8 +35,8 @@ describe('the progress of a partition', () => {
     for (const index of [1, 2, 5]) progress.done(items[index]!)
     progress.release(items[3]!, 7)
     const again = added(new Progress(0, progress.snapshot(true)), range(300))
-    expect(again.filter(({ suspect }) => suspect).map((item) => item.record.offset)).toEqual([0, 4, 6, 7, 8, 9])
-    expect(again.find((item) => item.record.offset === 3)).toMatchObject({ attempt: 7, suspect: false })
+    expect(again.filter(({ suspect }) => suspect).map((item) => item.offset)).toEqual([0, 4, 6, 7, 8, 9])
+    expect(again.find((item) => item.offset === 3)).toMatchObject({ attempt: 7, suspect: false })
     expect(again).toHaveLength(297)
   })
 
@@ -53,7 +53,7 @@ describe('the progress of a partition', () => {
       place = next.snapshot(true)
     }
     const last = added(new Progress(0, place), range(60))
-    expect(last.map((item) => item.record.offset)).toEqual([...range(10), ...range(20).map((n) => n + 40)])
+    expect(last.map((item) => item.offset)).toEqual([...range(10), ...range(20).map((n) => n + 40)])
   })
 
   test('a start that is recorded counts as an attempt for the next owner, and a hand-over as a delivery', () => {
@@ -67,6 +67,17 @@ describe('the progress of a partition', () => {
     expect(again).toMatchObject({ attempt: 2, suspect: true, deliveries: 2 })
     const [third] = added(new Progress(0, second.snapshot(false)), [0])
     expect(third).toMatchObject({ attempt: 2, suspect: true })
+  })
+
+  test('what is done keeps its place alone, however long the message before it takes', () => {
+    const progress = new Progress(0, { offset: 0, metadata: '' })
+    const items = added(progress, range(1_000))
+    for (const item of items) progress.hand(item)
+    for (const item of items.slice(1)) progress.done(item)
+    expect(items.filter(({ record: { value } }) => value !== null)).toEqual([items[0]])
+    expect(progress.snapshot(false).offset).toBe(0)
+    const again = new Progress(0, progress.snapshot(false))
+    expect(added(again, range(1_000))).toHaveLength(1)
   })
 
   test('fetching stops before the commit outgrows its metadata', () => {

@@ -16,6 +16,8 @@ import { type Encoded, publishAll } from './publish.ts'
 import type { Received } from './received.ts'
 import { createStreams, type KnownTopic, type Side, type Streams, subjectOf } from './streams.ts'
 
+const floorsEveryMs = 5_000
+
 /** What `open` makes. */
 interface Opened {
   readonly link: Link
@@ -129,6 +131,12 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
         await ensureDurable(ask, topic.stream, startingAt(durable, from))
         events.recreated(`consumer ${durable.name}`)
       }
+      let floorsDueMs = clock.monotonicMs() + floorsEveryMs
+      const noteFloor = async (name: string) => {
+        const info = await durableInfo(ask, topic.stream, name)
+        if (info !== undefined)
+          floors.set(floorKey(topic.stream, name), { sequence: info.ack_floor.stream_seq, created })
+      }
       const consumerToken = token('c', spec.consumer)
       const dead = streams.side(topic.name, 'dead')
       const attempts = streams.side(topic.name, 'attempts')
@@ -171,6 +179,12 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
           for (const [partition, durable] of durables.entries())
             await heal(durable, isAnother ? 1 : progress?.[partition]?.next, created)
           return isAnother
+        },
+        onSettled() {
+          // In a stream of our own trimming looks at them.
+          if (foreign === undefined || clock.monotonicMs() < floorsDueMs) return
+          floorsDueMs = clock.monotonicMs() + floorsEveryMs
+          for (const { name } of durables) void noteFloor(name).catch(() => undefined)
         },
         async onClose() {
           readers.delete(events)

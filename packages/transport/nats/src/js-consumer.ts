@@ -28,6 +28,7 @@ const maxPullMs = 5_000
 const partitionBatch = 16
 // An empty answer is an acknowledgement, and the shortest.
 const acknowledged = new Uint8Array(0)
+const terminated = Buffer.from('+TERM')
 const working = Buffer.from('+WPI')
 const givenBack = Buffer.from('-NAK')
 const healPauseMs = 100
@@ -48,6 +49,7 @@ export interface JsConsumerParts {
   heal(progress: readonly Progress[] | undefined): Promise<boolean>
   /** Of an ephemeral reader, by partition: where it goes on should the server forget it. */
   readonly progress: readonly Progress[] | undefined
+  onSettled(): void
   onClose(): Promise<void>
 }
 
@@ -230,9 +232,10 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
       }
       await acknowledge(link, all)
       crashPoint('transport.settled')
+      parts.onSettled()
       if (progress !== undefined) {
         for (const { received, body } of all)
-          if (body === acknowledged) progress[received.partition]!.settled(received.sequence)
+          if (body === acknowledged || body === terminated) progress[received.partition]!.settled(received.sequence)
       }
       return refusals
     },
@@ -295,8 +298,9 @@ function recordOf(settlement: Settlement & { readonly as: 'release' | 'started' 
 function bodyOf(settlement: Settlement): Uint8Array | undefined {
   switch (settlement.as) {
     case 'ack':
-    case 'deadLetter':
       return acknowledged
+    case 'deadLetter':
+      return terminated
     case 'release':
       return givenBack
     case 'retry':

@@ -68,6 +68,7 @@ export function createAppending(parts: AppendingParts): Appending {
       let written: ReadonlyMap<string, KnownTopic> | undefined
       const deferred = transaction.beforeCommit(async (query) => {
         written = await write(query, buffer)
+        return undefined
       })
       // Somebody else's transaction has no moment before its commit: the rows are written at once.
       if (!deferred) {

@@ -21,6 +21,8 @@ export interface PgTransportOptions {
   readonly reapAfterMs?: number | undefined
   /** Bytes of headers and payload a message may have. Default 16 MiB. */
   readonly maxMessageBytes?: number | undefined
+  /** How long a transaction of `run` may wait for its next statement before the server ends it. Default 60,000; 0: the server's own. */
+  readonly idleInTransactionMs?: number | undefined
   readonly clock?: Clock | undefined
   /** Default silent. */
   readonly logger?: Logger | undefined
@@ -34,6 +36,7 @@ export interface Settings {
   readonly retainMs: number
   readonly reapAfterMs: number
   readonly maxMessageBytes: number
+  readonly idleInTransactionMs: number | undefined
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -47,6 +50,7 @@ const known = [
   'retainMs',
   'reapAfterMs',
   'maxMessageBytes',
+  'idleInTransactionMs',
   'clock',
   'logger',
 ]
@@ -69,6 +73,7 @@ export function readOptions(options: PgTransportOptions): Settings {
       max: 128 * 1_024 * 1_024,
       default: 16 * 1_024 * 1_024,
     }),
+    idleInTransactionMs: options.idleInTransactionMs,
     clock: options.clock ?? systemClock,
     logger: options.logger ?? silentLogger,
   }

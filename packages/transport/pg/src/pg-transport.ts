@@ -23,13 +23,13 @@ export interface PgTransport extends Transport, Outbox<PgTransaction>, Omit<PgTr
 /** Events over PostgreSQL 13 or newer. Throws for options that cannot be honoured. */
 export function pgTransport(options: PgTransportOptions): PgTransport {
   const settings = readOptions(options)
-  const { pool, listen, clock, logger, schema, prefix, pollMs, maxMessageBytes } = settings
+  const { pool, listen, idleInTransactionMs, clock, logger, schema, prefix, pollMs, maxMessageBytes } = settings
   const names = createNames(schema, prefix)
   const supports = pgSupport(maxMessageBytes)
   const ask = askPool(pool, names)
   const topics = createTopics(ask, names)
   const groups = createGroups(ask, names)
-  const transactions = pgTransactions({ pool })
+  const transactions = pgTransactions({ pool, idleInTransactionMs })
   const pgwake = listen === undefined ? undefined : pgWake({ pool: listen, channel: names.channel, clock, logger })
   const wakes = createWakes({
     clock,

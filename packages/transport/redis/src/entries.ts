@@ -1,4 +1,4 @@
-import type { Headers, Outgoing } from '@evt/core'
+import { type Headers, headersText, type Outgoing, payloadText } from '@evt/core'
 import type { RedisArgument } from '@evt/redis'
 
 /** An entry of a stream: `headers` is a JSON object of strings, `payload` the bytes as they are. */
@@ -12,12 +12,18 @@ export interface EntryFields {
 
 const keyHeader = 'ce-partitionkey'
 
-/** Writes what the publish script takes for one message. */
-export function writeEntry(target: RedisArgument[], place: number, { headers, payload, key }: Outgoing): void {
-  const { buffer, byteOffset, byteLength } = payload
-  const isKeyElsewhere = key !== undefined && headers[keyHeader] !== key
-  const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(buffer, byteOffset, byteLength)
-  target.push(place, JSON.stringify(headers), bytes, isKeyElsewhere ? key : '')
+/** Headers and payload as they are written. The client joins text faster than bytes. */
+export function writeEntry(target: RedisArgument[], outgoing: Outgoing): void {
+  target.push(headersText(outgoing), payloadText(outgoing) ?? bytesOf(outgoing.payload))
+}
+
+function bytesOf(payload: Uint8Array): Buffer {
+  return Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+}
+
+/** The key of a message, where its headers have none or another. */
+export function keyBeside({ key, headers }: Outgoing): string | undefined {
+  return key === undefined || headers[keyHeader] === key ? undefined : key
 }
 
 /** Reads what came. Whatever it holds, names never reach a prototype; what cannot be read is empty and core dead-letters it. */

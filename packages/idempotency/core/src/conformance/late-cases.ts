@@ -6,7 +6,7 @@ import { withBuses } from './with-buses.ts'
 
 const Created = defineEvent('order.created', { schema: type<{ id: string }>() })
 const group = 'a'
-const timeoutMs = 30
+const timeoutMs = 500
 const attempts = (most: number) => ({ attempts: most, backoff: { minMs: 1, maxMs: 1, jitter: false } })
 
 type Run<Transaction> = Transactions<Transaction>['run']
@@ -132,7 +132,7 @@ export function lateCases<Transaction>(create: () => Promise<InboxHarness<Transa
             if (runs.length === 1) await late.timedOut(2)
           })
           const batch = { maxItems: 2, lingerMs: 1_000 }
-          const settings = { group, timeoutMs: 300, batch, ordered: 'none', retry: attempts(2) } as const
+          const settings = { group, timeoutMs, batch, ordered: 'none', retry: attempts(2) } as const
           ;[late.subscription] = await bus.subscribe(onBatch(Created, handler, settings))
           await bus.publishMany(['1', '2'].map((id) => Created.of({ id })))
           const over = () => late.subscription!.stats().acknowledged === 2 || transport.deadLetters().length > 0

@@ -23,6 +23,9 @@ export interface KafkajsBroker {
     responses: { topic: string; partitions: { partition: number; offset: string }[] }[]
   }>
   createTopics(request: object): Promise<unknown>
+  describeConfigs(request: object): Promise<{
+    resources: { configEntries: { configName: string; configValue: string | null }[] }[]
+  }>
   deleteRecords(request: object): Promise<unknown>
   listGroups(): Promise<{ groups: { groupId: string; protocolType: string }[] }>
   offsetFetch(request: object): Promise<{
@@ -44,7 +47,7 @@ export interface KafkajsCluster {
   disconnect(): Promise<void>
   metadata(request: { topics: string[] }): Promise<{
     brokers: { nodeId: number }[]
-    topicMetadata: { topic: string; partitionMetadata: { partitionId: number; leader: number }[] }[]
+    topicMetadata: { topic: string; partitionMetadata: { partitionId: number; leader: number; replicas: number[] }[] }[]
   }>
   refreshMetadata(): Promise<void>
   getNodeIds(): string[]
