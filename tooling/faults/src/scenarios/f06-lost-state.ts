@@ -5,7 +5,7 @@ import { type Crew, startCrew } from '../nemesis/crew.ts'
 import { publishAll } from '../nemesis/publish-all.ts'
 import { openOperator } from '../operator/open-operator.ts'
 import type { Loss, Operator } from '../operator/operator.ts'
-import { expectNewHandled } from '../recovery.ts'
+import { begun, expectNewHandled } from '../recovery.ts'
 import type { Rig } from '../rig.ts'
 import type { Scenario } from '../scenario.ts'
 import { type Taking, takenBy } from '../taken.ts'
@@ -49,7 +49,7 @@ export const lostState: Scenario = {
     const half = Math.floor(messages / 2)
     const underLoad = async (losses: readonly Loss[], first: number) => {
       const publishing = publishAll(rig, { first, count: half, perSecond, flakyShare: 0.05 })
-      await until(() => rig.ledger.of('start').some(({ number }) => number >= first), recoveryLimitMs)
+      await begun(rig, first, first + half)
       for (let done = 0; done < Math.ceil(strikes / 2); done += 1) {
         await delay(rig.between(500, 1_000))
         const loss = losses[done % losses.length]!
