@@ -7,6 +7,32 @@ import type { TimeOrderedId } from './uuid.ts'
 export interface EventStamp {
   readonly event: AnyEvent
   readonly source: string
+  /** Headers as JSON, as far as they are the same for all; open at the end. */
+  readonly headersText: string
+}
+
+export function stampOf(event: AnyEvent, source: string): EventStamp {
+  const {
+    'ce-id': _id,
+    'ce-time': _time,
+    ...common
+  } = writeHeaders(envelopeOf(event, source, '', '', undefined), undefined, undefined)
+  return { event, source, headersText: JSON.stringify(common).slice(0, -1) }
+}
+
+function envelopeOf(event: AnyEvent, source: string, id: string, time: string, key: string | undefined): Envelope {
+  return {
+    id,
+    type: event.name,
+    source,
+    time,
+    contentType: event['~event'].codec.contentType,
+    version: event.version,
+    key,
+    subject: undefined,
+    correlationId: undefined,
+    causationId: undefined,
+  }
 }
 
 const nothing = new Uint8Array(0)
@@ -21,8 +47,8 @@ export interface EncodedContent {
 }
 
 /**
- * A message on its way to a transport of this process. Its headers are written when somebody looks at them: handlers
- * that look at the payload alone never pay for them.
+ * A message without options on its way to its transport. Its headers, and the bytes of its payload, are made when somebody
+ * looks at them: in this process most handlers look at the payload alone, and some brokers' clients take text.
  */
 export class EncodedMessage implements Outgoing {
   readonly stamp: EventStamp
@@ -73,19 +99,19 @@ export class EncodedMessage implements Outgoing {
   }
   get envelope(): Envelope {
     const { event, source } = this.stamp
-    return {
-      id: this.id,
-      type: event.name,
-      source,
-      time: new Date(this.timeMs).toISOString(),
-      contentType: event['~event'].codec.contentType,
-      version: event.version,
-      key: this.key,
-      subject: undefined,
-      correlationId: undefined,
-      causationId: undefined,
-    }
+    return envelopeOf(event, source, this.id, timeText(this.timeMs), this.key)
   }
+}
+
+let lastMs = -1
+let lastTime = ''
+/** Messages of one burst share their time. */
+function timeText(ms: number): string {
+  if (ms !== lastMs) {
+    lastTime = new Date(ms).toISOString()
+    lastMs = ms
+  }
+  return lastTime
 }
 
 /** The message itself, where a delivery never left the process. Its class is core's own: nothing from a wire can pass for it. */
@@ -97,4 +123,17 @@ export function encodedMessage(delivery: object): EncodedMessage | undefined {
 /** The size of a payload that need not be bytes yet. */
 export function payloadBytes(outgoing: Outgoing): number {
   return outgoing instanceof EncodedMessage ? outgoing.bytes : outgoing.payload.byteLength
+}
+
+/** The payload as text, where it need not be bytes. */
+export function payloadText(outgoing: Outgoing): string | undefined {
+  return outgoing instanceof EncodedMessage && typeof outgoing.body === 'string' ? outgoing.body : undefined
+}
+
+/** The headers as JSON. */
+export function headersText(outgoing: Outgoing): string {
+  if (!(outgoing instanceof EncodedMessage)) return JSON.stringify(outgoing.headers)
+  const { stamp, id, timeMs, key } = outgoing
+  const end = key === undefined ? '"}' : `","ce-partitionkey":${JSON.stringify(key)}}`
+  return `${stamp.headersText},"ce-time":"${timeText(timeMs)}","ce-id":"${id}${end}`
 }

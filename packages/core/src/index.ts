@@ -23,6 +23,7 @@ export { crashPoint } from './crash-point.ts'
 export type { DeadLetterEntry, DeadLetters } from './dead-letters.ts'
 export type { Delivery, IncomingDelivery } from './delivery.ts'
 export { discard } from './discard.ts'
+export { headersText, payloadBytes, payloadText } from './encoded-message.ts'
 export { checkMetadata, type Envelope, readEnvelope, readMetadata, writeHeaders } from './envelope.ts'
 export { type EvtError, type EvtErrorCode, type EvtErrors, evtError, isEvtError } from './errors.ts'
 export {
@@ -55,6 +56,7 @@ export { partitionOf } from './partition.ts'
 export type { Published, PublishOptions } from './publish-options.ts'
 export { type PushSource, type PushSourceOptions, pushSource } from './push-source.ts'
 export { type Backoff, type RetryDecision, type RetryPolicy, retryDecision } from './retry-policy.ts'
+export { Roster, type Rostered } from './roster.ts'
 export {
   type SchemaInput,
   type SchemaIssue,

@@ -1,7 +1,7 @@
 /** Attributes and metadata of a message as they travel: lower-case names, string values, no prototype. */
 export type Headers = Readonly<Record<string, string>>
 
-/** A message on its way to a transport: encoded once, the same bytes for every hop. */
+/** A message on its way to a transport: encoded once, the same bytes for every hop. Read its fields by name: some are made at the first look. */
 export interface Outgoing {
   readonly id: string
   readonly topic: string
@@ -199,6 +199,8 @@ export interface ConsumerState {
   readonly consumer: string
   /** Messages not yet handed over. */
   readonly lag: number | null
+  /** The same of each partition, where it is known of each. */
+  readonly lagByPartition?: readonly number[] | undefined
   readonly running: number | null
   readonly delayed: number | null
   readonly deadLettered: number | null

@@ -1,5 +1,18 @@
 import { z } from 'zod'
-import { type Codec, contextKey, createBus, defineEvent, discard, memoryTransport, type } from '../src/index.ts'
+import {
+  type Codec,
+  contextKey,
+  createBus,
+  defineEvent,
+  discard,
+  headersText,
+  memoryTransport,
+  type Outgoing,
+  payloadBytes,
+  payloadText,
+  type Transport,
+  type,
+} from '../src/index.ts'
 import { failureOf, Keyed, makeRig, range, smuggle, Tick, Tock } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
@@ -344,4 +357,59 @@ test('an aborted publish stops waiting', async () => {
   const publishing = rig.bus.publish(Tick, { n: 1 }, { signal: stop.signal })
   stop.abort(new Error('enough'))
   await expect(publishing).rejects.toThrow('enough')
+})
+
+test('a message without options reaches the transport of another process as one with options does', async () => {
+  const sent: Outgoing[] = []
+  const transport: Transport = {
+    ...memoryTransport(),
+    name: 'elsewhere',
+    async publish(batch) {
+      sent.push(...batch)
+      return []
+    },
+  }
+  await using bus = createBus({ service: 'test', transport })
+  const payload = { n: 1, key: 'a "key" — ünïcode' }
+  const plain = await bus.publish(Keyed, payload)
+  const optional = await bus.publish(Keyed, payload, { metadata: {} })
+  expect(sent.map(({ id }) => id)).toEqual([plain.id, optional.id])
+  const [first, second] = sent.map(({ topic, key, headers, payload: bytes, value }) => {
+    const { 'ce-id': id, 'ce-time': time, ...others } = headers
+    expect(id).toMatch(/^[0-9a-f-]{36}$/)
+    expect(new Date(time!).toISOString()).toBe(time)
+    return { topic, key, others, text: Buffer.from(bytes).toString(), value }
+  })
+  expect(first).toEqual(second)
+  expect(first!.key).toBe(payload.key)
+})
+
+test('headers and payload can be had as text, however the message was made', async () => {
+  const sent: Outgoing[] = []
+  const transport: Transport = {
+    ...memoryTransport(),
+    name: 'elsewhere',
+    async publish(batch) {
+      sent.push(...batch)
+      return []
+    },
+  }
+  await using bus = createBus({ service: 'test', transport })
+  for (const key of ['k', 'a "key" — ünïcode']) {
+    await bus.publish(Keyed, { n: 1, key })
+    await bus.publish(Keyed, { n: 1, key }, { subject: 's' })
+  }
+  await bus.publish(Tick, { n: 1 })
+  expect(sent).toHaveLength(5)
+  for (const outgoing of sent) {
+    expect(JSON.parse(headersText(outgoing))).toEqual({ ...outgoing.headers })
+    expect(payloadBytes(outgoing)).toBe(outgoing.payload.byteLength)
+  }
+  expect(sent.map((outgoing) => payloadText(outgoing))).toEqual([
+    '{"n":1,"key":"k"}',
+    undefined,
+    '{"n":1,"key":"a \\"key\\" — ünïcode"}',
+    undefined,
+    '{"n":1}',
+  ])
 })

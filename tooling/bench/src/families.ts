@@ -1,5 +1,9 @@
 /** What the workloads stand for. `docs/benchmarks.md` tells the same to people who choose one. */
 export const families: Readonly<Record<string, { readonly title: string; readonly what: string }>> = {
+  w0: {
+    title: 'our own cost',
+    what: 'A transport that hands over and takes at once, so that what is left is ours: batches, decoding, handlers, settlements. By hand does the same decoding or encoding and calls the handler.',
+  },
   w1: {
     title: 'in-process publish',
     what: 'Publish and await the handlers in this process, one message after the other, by reference. The limit is a hand-written loop with an id, an envelope and a look-up; the peer is emittery, the emitter with asynchronous listeners.',

@@ -28,9 +28,14 @@ const leastMs = 100
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 
-/** Measures one piece of work, on a heap that holds nobody else's garbage. */
-export async function measure(work: () => Promise<void>, serverPids: readonly number[]): Promise<Reading> {
+/** Measures one piece of work, on a heap that holds nobody else's garbage and after what it needs to get going. */
+export async function measure(
+  work: () => Promise<void>,
+  serverPids: readonly number[],
+  warmUp: () => Promise<void> = async () => undefined,
+): Promise<Reading> {
   collectGarbage()
+  await warmUp()
   let gcMs = 0
   const observer = new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) gcMs += duration

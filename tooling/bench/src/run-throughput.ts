@@ -62,8 +62,12 @@ async function round(
   { serverPids }: RunOptions,
 ): Promise<Taken> {
   await running.prepare?.(messages, ledger)
-  const before = running.handled?.() ?? 0
-  const reading = await measure(() => running.run(messages, ledger), serverPids)
+  let before = 0
+  const warmUp = async () => {
+    if (workload.warmUp !== undefined) await running.run(workload.warmUp, undefined)
+    before = running.handled?.() ?? 0
+  }
+  const reading = await measure(() => running.run(messages, ledger), serverPids, warmUp)
   const handled = (running.handled?.() ?? 0) - before
   await running.collect?.(ledger)
   if (ledger !== undefined) return { ...reading, ...ledger.check(`${workload.id} ${contender.name}`, messages) }

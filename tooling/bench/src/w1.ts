@@ -20,6 +20,7 @@ export const w1: readonly Workload[] = [
     id: 'w1.1',
     title: 'in-process publish, awaited until one handler has run',
     messages: 200_000,
+    warmUp: 20_000,
     contenders: [ideal(1), ours('evt', 1), ours('evt, features named and off', 1, { isOff: true }), emittery(1)],
     goals: [
       { text: 'ns per message', value: (read) => read.median('evt'), atMost: 400 },
@@ -38,6 +39,7 @@ export const w1: readonly Workload[] = [
     id: 'w1.10',
     title: 'in-process publish, awaited until ten handlers have run',
     messages: 50_000,
+    warmUp: 20_000,
     contenders: [ideal(10), ours('evt', 10), emittery(10)],
     goals: [{ text: 'ns per message', value: (read) => read.median('evt'), atMost: 1_600 }],
   },
@@ -47,6 +49,7 @@ export const w1: readonly Workload[] = [
     id: 'w1.3m',
     title: 'in-process publish, awaited until one handler inside three middlewares has run',
     messages: 100_000,
+    warmUp: 20_000,
     contenders: [ideal(1), ours('evt', 1, { middlewares: 3 })],
   },
 ]

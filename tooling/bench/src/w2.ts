@@ -16,6 +16,7 @@ export const w2: readonly Workload[] = [
     id: 'w2.json',
     title: 'memory transport, encoded as JSON',
     messages: 100_000,
+    warmUp: 20_000,
     contenders: [ideal(true), ours('evt', {}), ours('evt, settled', { confirm: 'settled' })],
     goals: [
       { text: 'messages a second', value: (read) => read.perSecond('evt'), atLeast: 300_000 },
@@ -28,6 +29,7 @@ export const w2: readonly Workload[] = [
     id: 'w2.ref',
     title: 'memory transport, by reference',
     messages: 200_000,
+    warmUp: 20_000,
     contenders: [
       ideal(false),
       ours('evt', { byReference: true }),

@@ -21,6 +21,11 @@ export interface ThroughputWorkload extends AnyWorkload {
   /** Messages per round. */
   readonly messages: number
   /**
+   * Messages before the clock of each round starts, for jobs so short that it matters: with a full collection the engine
+   * throws away code and makes the space for young objects small.
+   */
+  readonly warmUp?: number
+  /**
    * `everyRound`: ids and payloads of each round are compared. `once`: of a round before the measurement, where writing them
    * down would be a good part of the work; then each round is checked by its count.
    */

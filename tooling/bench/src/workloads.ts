@@ -1,3 +1,4 @@
+import { w0 } from './w0.ts'
 import { w1 } from './w1.ts'
 import { w2 } from './w2.ts'
 import { w3 } from './w3.ts'
@@ -19,6 +20,7 @@ import type { Workload } from './workload.ts'
 
 /** Every workload, in the order in which they run. A new one adds its line. */
 export const workloads: readonly Workload[] = [
+  ...w0,
   ...w1,
   ...w2,
   ...w3,

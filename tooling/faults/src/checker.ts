@@ -1,5 +1,6 @@
 import type { Facts } from './database.ts'
 import type { Entry, Ledger } from './ledger.ts'
+import type { Taken } from './taken.ts'
 
 /** A promise that was broken, with some of the messages it was broken for. */
 export interface Finding {
@@ -15,7 +16,7 @@ export interface Expected {
   /** Whether messages of one key must start in the order of their numbers. */
   readonly ordered: boolean
   /** Messages that somebody took away on purpose: nobody can know what became of them. */
-  readonly taken?: ReadonlySet<string> | undefined
+  readonly taken?: Taken | undefined
 }
 
 type Start = Extract<Entry, { readonly kind: 'start' }>
@@ -50,10 +51,11 @@ export function check(ledger: Ledger, facts: Facts, expected: Expected): readonl
   )
   for (const consumer of expected.consumers) {
     const effects = facts.effects.get(consumer) ?? new Map<string, number>()
+    const taken = expected.taken?.(consumer)
     const name = expected.consumers.length === 1 ? '' : ` (${consumer})`
     found(
       `lost${name}`,
-      missing(facts, consumer, due).filter((message) => expected.taken?.has(message) !== true),
+      missing(facts, consumer, due).filter((message) => taken?.has(message) !== true),
     )
     const doubled = [...effects].flatMap(([message, count]) => (count > 1 ? [message] : []))
     if (!expected.atLeastOnce.includes(consumer)) found(`double effect${name}`, doubled)

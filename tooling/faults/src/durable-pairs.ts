@@ -64,6 +64,18 @@ export const durablePairs: readonly DurablePair[] = [
     file: 'packages/idempotency/core/src/exactly-once.ts',
   },
   {
+    first: 'the inbox is entered for a batch',
+    second: 'its handler writes its effects',
+    crashPoint: 'inbox.entered',
+    file: 'packages/idempotency/core/src/exactly-once-batch.ts',
+  },
+  {
+    first: 'the handler of a batch has written its effects',
+    second: 'what it returned is stored, all is committed',
+    crashPoint: 'inbox.handled',
+    file: 'packages/idempotency/core/src/exactly-once-batch.ts',
+  },
+  {
     first: 'the message is claimed',
     second: 'the handler runs',
     crashPoint: 'idempotency.claimed',

@@ -1,5 +1,6 @@
 import type { Crew } from './nemesis/crew.ts'
 import { longestRecoveryMs, type QuietOptions, type Rig } from './rig.ts'
+import type { Taken } from './taken.ts'
 import { until } from './until.ts'
 
 /** Waits until all is quiet, ends the crew gracefully, checks everything. */
@@ -9,15 +10,14 @@ export async function finish(
   options: QuietOptions & {
     readonly groupNames?: readonly string[]
     readonly judgesItself?: boolean
-    /** Asked once all is quiet. */
-    readonly taken?: () => ReadonlySet<string>
+    readonly taken?: Taken
   } = {},
 ): Promise<void> {
   const groups = options.groupNames ?? ['work']
   await rig.quiet({ groups: groups.length, ...options })
   crew.rest()
   await rig.stop(crew.running)
-  if (options.judgesItself !== true) await rig.checkAll({ groups, taken: options.taken?.() ?? new Set() })
+  if (options.judgesItself !== true) await rig.checkAll({ groups, taken: options.taken })
 }
 
 /** Waits until handlers start again after a moment, or nothing is left to start, for as long as the limit. */

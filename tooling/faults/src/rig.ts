@@ -8,6 +8,7 @@ import { startProxy, type TcpProxy } from './nemesis/proxy.ts'
 import type { FuzzProgram, Program, PublisherProgram, RelayProgram, WorkerProgram } from './programs/specification.ts'
 import type { PrivateServer } from './servers.ts'
 import type { Stage } from './stages.ts'
+import type { Taken } from './taken.ts'
 import { until } from './until.ts'
 
 type Own = keyof Program
@@ -66,7 +67,7 @@ export interface Rig extends RigParts {
     readonly atLeastOnce?: readonly string[]
     readonly ordered?: boolean
     /** Messages that were taken away on purpose. */
-    readonly taken?: ReadonlySet<string> | undefined
+    readonly taken?: Taken | undefined
   }): Promise<void>
   expect(what: string, holds: boolean, ...examples: readonly string[]): void
   /** Adds to a figure of the report. */

@@ -79,7 +79,8 @@ export const stages: Readonly<Record<string, Stage>> = {
     failsOnMissing: true,
     async open(url, clock, { onMissing } = {}) {
       const [{ Redis }, { redisTransport }] = await Promise.all([import('ioredis'), import('@evt/transport-redis')])
-      const client = new Redis(url)
+      // As the transport asks for: a connection that swallows everything is given up.
+      const client = new Redis(url, { keepAlive: 5_000, socketTimeout: 3_000 })
       client.on('error', () => undefined)
       return {
         transport: redisTransport({ client, clock, onMissing }),
@@ -94,14 +95,15 @@ export const stages: Readonly<Record<string, Stage>> = {
     order: 'process',
     connections: 1,
     takeoverMs: 0,
+    failsOnMissing: true,
     // Of a server with its default limit of 1 MiB, less what a dead letter may add.
     largestBytes: 1_048_576 - 16_384,
-    async open(url, clock) {
+    async open(url, clock, { onMissing } = {}) {
       const [{ connect }, { jetstreamTransport }] = await Promise.all([import('nats'), import('@evt/transport-nats')])
       // A program that is started while the server is away waits for it.
       const forEver = { maxReconnectAttempts: -1, reconnectTimeWait: 250, waitOnFirstConnect: true }
       const connection = () => connect({ servers: url, ...forEver })
-      return { transport: jetstreamTransport({ connection, clock }), close: async () => undefined }
+      return { transport: jetstreamTransport({ connection, clock, onMissing }), close: async () => undefined }
     },
   },
   kafka: {

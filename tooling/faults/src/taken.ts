@@ -5,14 +5,21 @@ export interface Taking {
   readonly fromMs: number
   readonly untilMs: number
 }
+/** What may have gone, by the consumer that had not handled it yet. */
+export type Taken = (consumer: string) => ReadonlySet<string>
 
-/** What was published so shortly before may have been on the broker, not yet handled. */
-const reachMs = 5_000
-
-/** Messages that may have gone with what was taken: what became of them nobody can know, so they count as unknown and not as lost. */
-export function takenBy(ledger: Ledger, takings: readonly Taking[]): ReadonlySet<string> {
-  const taken = new Set<string>()
-  for (const { message, atMs } of ledger.of('invoke'))
-    if (takings.some(({ fromMs, untilMs }) => atMs >= fromMs - reachMs && atMs <= untilMs)) taken.add(message)
-  return taken
+/**
+ * Messages that may have gone with what was taken: published by then, and not handled yet. What became of them nobody can
+ * know, so they count as unknown and not as lost.
+ */
+export function takenBy(ledger: Ledger, takings: readonly Taking[]): Taken {
+  const invoked = ledger.of('invoke')
+  return (consumer) => {
+    const handledMs = new Map<string, number>()
+    for (const { message, as, atMs, consumer: by } of ledger.of('end'))
+      if (by === consumer && as === 'returned' && !handledMs.has(message)) handledMs.set(message, atMs)
+    const isTaken = (message: string, atMs: number) =>
+      takings.some(({ fromMs, untilMs }) => atMs <= untilMs && (handledMs.get(message) ?? untilMs) >= fromMs)
+    return new Set(invoked.flatMap(({ message, atMs }) => (isTaken(message, atMs) ? [message] : [])))
+  }
 }

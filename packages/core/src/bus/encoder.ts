@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { jsonCodec, toJsonText } from '../codec.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
-import { EncodedMessage, type EventStamp } from '../encoded-message.ts'
+import { EncodedMessage, type EventStamp, stampOf } from '../encoded-message.ts'
 import { checkMetadata, checkText, readTrace, writeHeaders } from '../envelope.ts'
 import { describeThrown, evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
@@ -29,8 +29,8 @@ export interface Encoder {
   idOf(options: PublishOptions): string
   /** Encodes once; `rename` the result for further topics. */
   encode(draft: Draft, topic: string, byReference: boolean): Outgoing
-  /** The same for a message without options, on its way to a transport of this process. */
-  encodeLocal(stamp: EventStamp, topic: string, payload: unknown, byReference: boolean): EncodedMessage
+  /** The same for a message without options. */
+  encodePlain(stamp: EventStamp, topic: string, payload: unknown, byReference: boolean): EncodedMessage
   stampOf(event: AnyEvent): EventStamp
 }
 
@@ -83,8 +83,8 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
       checkSize(event, payload.byteLength)
       return { id: draft.id, topic, key, headers, payload, value: isValue ? draft.payload : undefined }
     },
-    stampOf: (event) => ({ event, source }),
-    encodeLocal(stamp, topic, payload, byReference) {
+    stampOf: (event) => stampOf(event, source),
+    encodePlain(stamp, topic, payload, byReference) {
       const { event } = stamp
       const { keyOf } = event['~event']
       const key = keyOf?.(payload as never)

@@ -195,22 +195,22 @@ export function createPublishing(parts: PublishingParts): Publishing {
     const sending = around.length === 0 ? send(drafts, options) : sendAround(drafts, options)
     return options.signal === undefined ? sending : unlessAborted(sending, options.signal)
   }
-  const ways = new Map<AnyEvent, LocalWay | undefined>()
-  const wayOf = (event: AnyEvent): LocalWay | undefined => {
+  const ways = new Map<AnyEvent, PlainWay | undefined>()
+  const wayOf = (event: AnyEvent): PlainWay | undefined => {
     events.add(event)
     const ports = router.portsOf(event.name)
     const [port] = ports
-    const isLocal = ports.length === 1 && port!.local !== undefined && event['~event'].discards === undefined
-    const way = isLocal && around.length === 0 ? localWay(event, port!, encoder) : undefined
+    const isPlain = ports.length === 1 && around.length === 0 && event['~event'].discards === undefined
+    const way = isPlain ? plainWay(event, port!, encoder) : undefined
     ways.set(event, way)
     return way
   }
-  const isPlain = () =>
+  const goesAtOnce = () =>
     outbox === undefined || (parts.outsideTransaction === 'publish' && outbox.ambient() === undefined)
   const publishOne: Publishing['publishOne'] = (event, payload, options) => {
     try {
       const way = options === undefined ? (ways.get(event) ?? (ways.has(event) ? undefined : wayOf(event))) : undefined
-      if (way !== undefined && isPlain()) {
+      if (way !== undefined && goesAtOnce()) {
         const valid = way.isUnchecked ? payload : validate(event, event.schema, payload)
         return valid instanceof Promise ? valid.then(way.publish) : way.publish(valid)
       }
@@ -222,13 +222,13 @@ export function createPublishing(parts: PublishingParts): Publishing {
   return { publishMessages, publishOne }
 }
 
-/** How messages of an event go to a transport of this process when nothing stands between: worked out once. */
-interface LocalWay {
+/** How messages of an event go to their one transport when nothing stands between: worked out once. */
+interface PlainWay {
   readonly isUnchecked: boolean
   publish(payload: unknown): Promise<Published>
 }
 
-function localWay(event: AnyEvent, port: TransportPort, encoder: Encoder): LocalWay {
+function plainWay(event: AnyEvent, port: TransportPort, encoder: Encoder): PlainWay {
   const stamp = encoder.stampOf(event)
   const topic = port.topicOf(event.name)
   const { publisher } = port
@@ -236,7 +236,7 @@ function localWay(event: AnyEvent, port: TransportPort, encoder: Encoder): Local
   return {
     isUnchecked: isUnchecked(event.schema),
     publish(payload) {
-      const message = encoder.encodeLocal(stamp, topic, payload, byReference)
+      const message = encoder.encodePlain(stamp, topic, payload, byReference)
       return publisher.publish(message, message.timeMs)
     },
   }

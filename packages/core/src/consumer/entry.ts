@@ -38,14 +38,17 @@ export class Entry implements Watched<Entry>, Rostered {
   }
 }
 
+/** Names and codes are words; whoever throws decides how long they are. */
+const maxWord = 200
+
 /** What happened to an attempt, as kept with the dead letter. */
 export function errorRecord(error: unknown, attempt: number, nowMs: number): ErrorRecord {
   const { name, code } = traitsOf(error)
   return {
     attempt,
-    name: typeof name === 'string' ? name : typeof error,
+    name: typeof name === 'string' ? name.slice(0, maxWord) : typeof error,
     message: describeThrown(error).slice(0, 2_048),
-    code: typeof code === 'string' ? code : undefined,
+    code: typeof code === 'string' ? code.slice(0, maxWord) : undefined,
     at: new Date(nowMs).toISOString(),
   }
 }

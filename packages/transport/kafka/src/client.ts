@@ -14,14 +14,19 @@ export interface KafkaConnection {
   probe(): Promise<void>
   /** The number of partitions, or undefined where there is no such topic. Never creates one. */
   partitionsOf(topic: string): Promise<number | undefined>
+  /**
+   * How an existing topic is configured, by Kafka's names, and as `replication.factor` the least copies of its partitions.
+   * What may not be asked is left out.
+   */
+  settingsOf(topic: string): Promise<ReadonlyMap<string, string>>
   /** Creates a topic; does nothing where it exists. */
   createTopic(topic: NewTopic): Promise<void>
   /** The offset of each partition: its first, its next, or the first whose time is not before these milliseconds. */
   offsets(topic: string, at: 'earliest' | 'latest' | number): Promise<readonly number[]>
   /** Appends, each partition's records together and in order, and says which failed. Tries again only what was not written. */
   produce(batch: readonly PartitionBatch[]): Promise<readonly ProduceFailure[]>
-  /** Records of one partition from an offset, without waiting; `next` is where to go on. */
-  fetch(topic: string, partition: number, offset: number): Promise<Fetched>
+  /** Records of one partition from an offset, without waiting, at least one batch; `next` is where to go on. */
+  fetch(topic: string, partition: number, offset: number, maxBytes?: number): Promise<Fetched>
   /** Removes what stands before these offsets, and answers how many that were at most. */
   deleteRecords(topic: string, before: ReadonlyMap<number, number>): Promise<void>
   groups(): Promise<readonly string[]>

@@ -1,4 +1,12 @@
-import { type Consumer, type ConsumerEvents, type ConsumeSpec, crashPoint, invalidOption, type Timer } from '@evt/core'
+import {
+  type Consumer,
+  type ConsumerEvents,
+  type ConsumeSpec,
+  crashPoint,
+  invalidOption,
+  isEvtError,
+  type Timer,
+} from '@evt/core'
 import type { KafkaClient, KafkaConnection, NewRecord } from './client.ts'
 import { headerNumber, KafkaDelivery, readPosition, retryPartitionsFrom } from './deliveries.ts'
 import { DueHeap } from './due-heap.ts'
@@ -221,7 +229,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
         if (failing !== undefined && clock.monotonicMs() - failing.sinceMs >= failingGraceMs && inbox.size === 0) {
           const { error } = failing
           failed(error)
-          throw unavailable(`Reading ${spec.topic}`, error)
+          throw isEvtError(error) ? error : unavailable(`Reading ${spec.topic}`, error)
         }
         const handed = await hand(await inbox.take(room, signal), room.messages)
         if (handed.length === 0) continue

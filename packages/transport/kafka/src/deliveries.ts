@@ -1,5 +1,5 @@
 import type { Headers, TransportDelivery } from '@evt/core'
-import type { KafkaHeaders } from './client.ts'
+import type { KafkaHeaders, KafkaRecord } from './client.ts'
 import { own, ownHeader, readKafkaHeaders } from './headers.ts'
 import type { Item } from './progress.ts'
 
@@ -23,6 +23,7 @@ export class KafkaDelivery implements TransportDelivery {
   readonly suspect: boolean
   readonly leaseMs: number
   readonly receipt: Receipt
+  readonly #record: KafkaRecord
   readonly #isRetry: boolean
   #headers: Headers | undefined
 
@@ -36,17 +37,18 @@ export class KafkaDelivery implements TransportDelivery {
     this.suspect = item.suspect
     this.leaseMs = leaseMs
     this.receipt = { item, lease: item.lease }
+    this.#record = record
     this.#isRetry = isRetry
   }
   get headers(): Headers {
-    this.#headers ??= readKafkaHeaders(this.receipt.item.record.headers)
+    this.#headers ??= readKafkaHeaders(this.#record.headers)
     return this.#headers
   }
   /** Where the message stands in its topic, also after it has been moved to a retry topic: partition, offset, time. */
   get position(): string {
-    const { record, progress } = this.receipt.item
-    const told = this.#isRetry ? ownHeader(record.headers, own.position) : undefined
-    return told ?? `${progress.partition}:${record.offset}:${record.timestampMs}`
+    const { offset, timestampMs, headers } = this.#record
+    const told = this.#isRetry ? ownHeader(headers, own.position) : undefined
+    return told ?? `${this.receipt.item.progress.partition}:${offset}:${timestampMs}`
   }
 }
 

@@ -48,9 +48,7 @@ export function createInbox(onRoom: () => void): Inbox {
     if (back.length === 0) return
     // What was given back is older than what waits.
     const all = [...back, ...source.remove(() => true)]
-    all.sort(
-      (left, right) => left.progress.partition - right.progress.partition || left.record.offset - right.record.offset,
-    )
+    all.sort((left, right) => left.progress.partition - right.progress.partition || left.offset - right.offset)
     for (const item of all) source.push(item)
   }
   return {

@@ -9,7 +9,8 @@ import { type KafkaTransportOptions, readOptions } from './options.ts'
 import { inspect, type PlacesParts, trim } from './places.ts'
 import { publishBatch, stickySpread } from './publish.ts'
 import { kafkaSupport } from './support.ts'
-import { batchHeadroomBytes, kafkaTopics } from './topics.ts'
+import { batchHeadroomBytes } from './topic-limits.ts'
+import { kafkaTopics } from './topics.ts'
 
 /** Events over Kafka 2.4 or newer. Throws for options that cannot be honoured. */
 export function kafkaTransport(options: KafkaTransportOptions): Transport {
@@ -22,7 +23,13 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
   const producing = client.connect()
   const topics = kafkaTopics(asking, names, settings)
   const spread = stickySpread(Math.random)
-  const places: PlacesParts = { connection: asking, names, strangers: new Map(), nowMs: () => clock.monotonicMs() }
+  const places: PlacesParts = {
+    connection: asking,
+    names,
+    strangers: new Map(),
+    nowMs: () => clock.nowMs(),
+    monotonicMs: () => clock.monotonicMs(),
+  }
 
   // One send outstanding at a time, so that no answer can be lost while a later batch is accepted.
   let sending: Promise<unknown> = Promise.resolve()
@@ -31,14 +38,11 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
     sending = turn.catch(() => undefined)
     return turn
   }
+  const retriesConfig = { 'retention.ms': '-1' }
   const lettersConfig = { 'cleanup.policy': 'compact', 'retention.ms': '-1' }
   const append: ConsumerParts['append'] = async (serverTopic, kind, records) => {
     const wanted = kind === 'letters' ? 1 : settings.partitions
-    const partitions = await topics.ensure(
-      serverTopic,
-      wanted,
-      kind === 'letters' ? lettersConfig : { 'retention.ms': '-1' },
-    )
+    const partitions = await topics.ensure(serverTopic, wanted, kind === 'letters' ? lettersConfig : retriesConfig)
     const batches = new Map<number, { topic: string; partition: number; records: NewRecord[] }>()
     for (const record of records) {
       const place = kind === 'letters' ? 0 : partitionOf(ownHeader(record.headers, own.position) ?? '', partitions)
@@ -50,7 +54,10 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
     for (const batch of batches.values()) {
       for (const part of bounded(batch, maxBytes)) {
         const [failure] = await inTurn(() => producing.produce([part]))
-        if (failure !== undefined) throw unavailable(`Writing to ${serverTopic}`, failure.error)
+        if (failure === undefined) continue
+        // It may have been removed: the next attempt looks.
+        topics.forget(serverTopic)
+        throw unavailable(`Writing to ${serverTopic}`, failure.error)
       }
     }
   }
@@ -79,8 +86,9 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
         partitions,
         append,
         async recreate(serverTopic) {
-          topics.forget(serverTopic)
-          await topics.ensure(serverTopic, serverTopic === names.topic(spec.topic) ? partitions : settings.partitions)
+          const isMain = serverTopic === names.topic(spec.topic)
+          if (isMain) await topics.recreate(serverTopic, partitions)
+          else await topics.recreate(serverTopic, settings.partitions, retriesConfig)
         },
       })
     },

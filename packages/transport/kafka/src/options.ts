@@ -22,6 +22,8 @@ export interface KafkaTransportOptions extends Partial<Omit<KafkajsClientOptions
   readonly replicationFactor?: number | undefined
   /** How long created topics keep messages, in ms, read or not. Default: unread ones for ever, others until trimmed. */
   readonly retentionMs?: number | undefined
+  /** What is done where a topic is gone: make it again, or fail. Default `recreate`. */
+  readonly onMissing?: 'recreate' | 'fail' | undefined
   /** Bytes of a payload; topics are created for it. Default 1,000,000. */
   readonly maxMessageBytes?: number | undefined
   /** How long a group waits for a member that went silent, in ms, from 6,000. Default 10,000. */
@@ -41,6 +43,7 @@ export interface Settings {
   readonly partitions: number
   readonly replicationFactor: number
   readonly retentionMs: number | undefined
+  readonly recreates: boolean
   readonly maxMessageBytes: number
   readonly sessionMs: number
   readonly drainMs: number
@@ -57,6 +60,7 @@ const known = [
   'partitions',
   'replicationFactor',
   'retentionMs',
+  'onMissing',
   'maxMessageBytes',
   'sessionMs',
   'drainMs',
@@ -68,10 +72,12 @@ const maxMs = 2_147_483_647
 
 export function readOptions(options: KafkaTransportOptions): Settings {
   checkKnown('kafkaTransport', options, known)
-  const { prefix = '', retentionMs, clock = systemClock } = options
+  const { prefix = '', retentionMs, onMissing = 'recreate', clock = systemClock } = options
   if (typeof prefix !== 'string' || !/^[A-Za-z0-9.-]{0,40}$/.test(prefix)) {
     throw invalidOption('prefix', 'expected letters, digits, "." and "-", at most 40')
   }
+  if (onMissing !== 'recreate' && onMissing !== 'fail')
+    throw invalidOption('onMissing', "expected 'recreate' or 'fail'")
   return {
     client: readClient(options, clock),
     prefix,
@@ -79,6 +85,7 @@ export function readOptions(options: KafkaTransportOptions): Settings {
     replicationFactor: wholeNumber('replicationFactor', options.replicationFactor, { min: 1, max: 100, default: -1 }),
     retentionMs:
       retentionMs === undefined ? undefined : wholeNumber('retentionMs', retentionMs, { min: 1_000, default: 0 }),
+    recreates: onMissing === 'recreate',
     maxMessageBytes: wholeNumber('maxMessageBytes', options.maxMessageBytes, {
       min: 1_024,
       max: 64 * 1_024 * 1_024,

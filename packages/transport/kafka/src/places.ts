@@ -9,6 +9,7 @@ export interface PlacesParts {
   /** Groups of others that were seen to have committed nothing on a topic, and when. */
   readonly strangers: Map<string, number>
   nowMs(): number
+  monotonicMs(): number
 }
 
 const strangersMs = 60_000
@@ -24,13 +25,15 @@ export async function inspect(parts: PlacesParts, topic: string): Promise<readon
     const consumer = names.consumerOf(group, serverTopic)
     if (consumer === undefined) continue
     const committed = await connection.committed(group, serverTopic)
+    const lags = behind(committed, ends)
     states.push({
       consumer,
-      lag: behind(committed, ends),
+      lag: sum(lags),
+      lagByPartition: lags,
       running: null,
       delayed: await delayedOf(parts, consumer, topic),
       deadLettered: null,
-      oldestMs: null,
+      oldestMs: await oldestOf(parts, serverTopic, committed, lags),
     })
   }
   return states
@@ -40,17 +43,36 @@ async function delayedOf({ connection, names }: PlacesParts, consumer: string, t
   const retryTopic = names.retryTopic(consumer, topic)
   if ((await connection.partitionsOf(retryTopic)) === undefined) return 0
   const ends = await connection.offsets(retryTopic, 'latest')
-  return behind(await connection.committed(names.group(consumer, retryTopic), retryTopic), ends)
+  return sum(behind(await connection.committed(names.group(consumer, retryTopic), retryTopic), ends))
 }
 
-function behind(committed: ReadonlyMap<number, Committed>, ends: readonly number[]): number {
-  let count = 0
-  for (const [partition, end] of ends.entries()) {
-    const place = committed.get(partition)
-    if (place === undefined) continue
-    count += Math.max(0, end - place.offset - decodeProgress(place.metadata).done.size)
+/** The age of the oldest message that is not done, by the broker's time. */
+async function oldestOf(
+  { connection, nowMs }: PlacesParts,
+  topic: string,
+  committed: ReadonlyMap<number, Committed>,
+  lags: readonly number[],
+): Promise<number | null> {
+  let oldestMs: number | null = null
+  for (const [partition, { offset }] of committed) {
+    if (lags[partition] === 0) continue
+    const { records } = await connection.fetch(topic, partition, offset, 1)
+    const [first] = records
+    if (first !== undefined) oldestMs = Math.max(oldestMs ?? 0, nowMs() - first.timestampMs)
   }
-  return count
+  return oldestMs
+}
+
+/** Of each partition. */
+function behind(committed: ReadonlyMap<number, Committed>, ends: readonly number[]): number[] {
+  return ends.map((end, partition) => {
+    const place = committed.get(partition)
+    return place === undefined ? 0 : Math.max(0, end - place.offset - decodeProgress(place.metadata).done.size)
+  })
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0)
 }
 
 /** Removes what every group has committed, also groups of others, and does nothing while no group has. */
@@ -63,10 +85,10 @@ export async function trim(parts: PlacesParts, topic: string): Promise<TrimRepor
   for (const group of groups) {
     const consumer = names.consumerOf(group, serverTopic)
     const seen = strangers.get(`${group} ${topic}`)
-    if (consumer === undefined && seen !== undefined && parts.nowMs() - seen < strangersMs) continue
+    if (consumer === undefined && seen !== undefined && parts.monotonicMs() - seen < strangersMs) continue
     const committed = await connection.committed(group, serverTopic)
     if (committed.size === 0 && consumer === undefined) {
-      strangers.set(`${group} ${topic}`, parts.nowMs())
+      strangers.set(`${group} ${topic}`, parts.monotonicMs())
       continue
     }
     for (const [partition, earliest] of first.entries()) {

@@ -1,4 +1,4 @@
-import type { Committed, KafkaRecord } from './client.ts'
+import type { Committed, Fetched, KafkaRecord } from './client.ts'
 import {
   decodeProgress,
   encodeProgress,
@@ -10,7 +10,9 @@ import {
 /** A message as one group sees it, from its fetch until everything before it is done as well. */
 export interface Item {
   readonly progress: Progress
-  readonly record: KafkaRecord
+  readonly offset: number
+  /** Empty once it is done: one slow message must not keep in memory what thousands behind it held. */
+  record: KafkaRecord
   /** The attempt that the record tells by itself: what differs from it must stand in the commit. */
   readonly told: number
   attempt: number
@@ -31,10 +33,12 @@ export interface Snapshot extends Committed {
 }
 
 /**
- * How far messages that are fetched anyway are declared started in advance, or as many as one read may hand over: the price
- * of a crash is as many suspects, the price of less a commit that every read waits for.
+ * How far messages that are there anyway are declared started in advance, or as many as two reads may hand over: the price of
+ * a crash is as many suspects, the price of less is that reads wait for commits.
  */
 const leastAhead = 256
+const readsAhead = 2
+const nothing: KafkaRecord = { offset: -1, timestampMs: 0, key: null, value: null, headers: [], bytes: 0 }
 /** The span between the oldest message that is not done and the newest, at which fetching stops. */
 const maxSpan = 12_000
 
@@ -53,6 +57,8 @@ export class Progress {
   #items: Item[] = []
   #head = 0
   #next: number
+  /** Behind the last message that is known to be on the server. */
+  #end = 0
   #loaded: ProgressMetadata
   #loadedAt: number
   #handedUpTo = 0
@@ -80,24 +86,25 @@ export class Progress {
   }
   /** The oldest offset that is not done. */
   get base(): number {
-    return this.#items[this.#head]?.record.offset ?? this.#next
+    return this.#items[this.#head]?.offset ?? this.#next
   }
   /** Whether more may be fetched: bounded memory comes before progress. */
   get hasRoom(): boolean {
     return this.#next - this.base < maxSpan && this.#metadataBytes < fullMetadataBytes
   }
   /** Takes in fetched records; answers those that are not done. */
-  add(records: readonly KafkaRecord[], next: number, told: (record: KafkaRecord) => number): Item[] {
+  add({ records, next, end }: Fetched, told: (record: KafkaRecord) => number): Item[] {
     const added: Item[] = []
     for (const record of records) {
       if (record.offset < this.#next) continue
       const relative = record.offset - this.#loadedAt
       const item = this.#item(record, relative, told(record))
       this.#items.push(item)
-      if (this.#loaded.done.has(relative)) item.state = 'done'
+      if (this.#loaded.done.has(relative)) this.#close(item)
       else added.push(item)
     }
     this.#next = Math.max(this.#next, next)
+    this.#end = Math.max(this.#next, end)
     // Records that are none of ours move the offset too; without a message behind them nobody else would say so.
     if (added.length === 0) this.#advance()
     return added
@@ -107,6 +114,7 @@ export class Progress {
     const wasStarted = relative < this.#loaded.startedUpTo
     return {
       progress: this,
+      offset: record.offset,
       record,
       told,
       attempt: mark === undefined ? told : mark.attempt + (mark.started ? 1 : 0),
@@ -124,15 +132,19 @@ export class Progress {
     this.held += 1
     item.deliveries += 1
     item.lease += 1
-    this.#handedUpTo = Math.max(this.#handedUpTo, item.record.offset + 1)
+    this.#handedUpTo = Math.max(this.#handedUpTo, item.offset + 1)
     if (this.#handedUpTo <= this.#startedUpTo) return false
     this.dirty = true
     return true
   }
   done(item: Item): void {
-    item.state = 'done'
+    this.#close(item)
     this.held -= 1
     this.#advance()
+  }
+  #close(item: Item): void {
+    item.state = 'done'
+    item.record = nothing
   }
   /** Given back unharmed. */
   release(item: Item, attempt: number): void {
@@ -173,20 +185,20 @@ export class Progress {
     let lastHeld = base
     for (let index = this.#head; index < this.#items.length; index += 1) {
       const item = this.#items[index]!
-      if (item.record.offset >= end) break
-      if (item.state === 'held' || item.suspect) lastHeld = item.record.offset + 1
+      if (item.offset >= end) break
+      if (item.state === 'held' || item.suspect) lastHeld = item.offset + 1
     }
-    const ahead = Math.min(this.#handedUpTo + Math.max(leastAhead, this.room), this.#next)
+    const ahead = Math.min(this.#handedUpTo + Math.max(leastAhead, readsAhead * this.room), this.#end)
     const startedUpTo = Math.max(base, exact ? lastHeld : Math.max(ahead, lastHeld))
     for (let index = this.#head; index < this.#items.length; index += 1) {
       const item = this.#items[index]!
-      if (item.record.offset >= end) break
-      const relative = item.record.offset - base
+      if (item.offset >= end) break
+      const relative = item.offset - base
       if (item.state === 'done') {
         done.add(relative)
         continue
       }
-      const before = item.record.offset < startedUpTo
+      const before = item.offset < startedUpTo
       const clean = item.state === 'waiting' && !item.suspect && before && (exact || item.deliveries > 0)
       if (item.attempt !== item.told || item.started || clean) {
         marked.set(relative, { attempt: item.attempt, started: item.started, clean })

@@ -2,7 +2,7 @@ import { crashPoint, type Outgoing, type PublishFailure, partitionOf } from '@ev
 import type { KafkaConnection, NewRecord, PartitionBatch } from './client.ts'
 import { writeKafkaHeaders } from './headers.ts'
 import type { KafkaNames } from './names.ts'
-import { batchHeadroomBytes, type Topics } from './topics.ts'
+import type { KnownTopic, Topics } from './topics.ts'
 
 export interface PublishParts {
   readonly connection: KafkaConnection
@@ -23,7 +23,8 @@ interface Placed extends PartitionBatch {
 }
 
 const stickyBytes = 64 * 1_024
-const recordOverheadBytes = 32
+/** Of a batch with one record. */
+const batchOverheadBytes = 96
 
 /** Messages without a key stay in one partition for 64 KiB: fewer, larger batches, and an order that people expect. */
 export function stickySpread(random: () => number): Spread {
@@ -50,7 +51,6 @@ export async function publishBatch(
   batch: readonly Outgoing[],
 ): Promise<readonly PublishFailure[]> {
   const failures: PublishFailure[] = []
-  const maxBatchBytes = maxMessageBytes + batchHeadroomBytes
   let stopped: unknown
   let round = new Map<string, Placed>()
   const send = async () => {
@@ -71,20 +71,22 @@ export async function publishBatch(
       continue
     }
     const written = writeKafkaHeaders(headers)
-    const bytes = payload.byteLength + (key?.length ?? 0) * 3 + headerBytes(written) + recordOverheadBytes
-    if (payload.byteLength > maxMessageBytes || bytes > maxBatchBytes) {
-      const error = new Error(`it has ${bytes} bytes with its headers, a payload may have ${maxMessageBytes}`)
-      failures.push({ index, outcome: 'refused', error })
-      continue
-    }
-    let partitions: number
+    let found: KnownTopic
     try {
-      const known = topics.partitionsOf(topic)
+      const known = topics.find(topic)
       // Messages by the thousand should not each wait for a promise.
-      partitions = typeof known === 'number' ? known : await known
+      found = known instanceof Promise ? await known : known
     } catch (error) {
       stopped = error
       failures.push({ index, outcome: 'unavailable', error })
+      continue
+    }
+    const { partitions, maxBatchBytes } = found
+    const bytes = recordBytes(payload.byteLength, key, written, maxBatchBytes)
+    if (payload.byteLength > maxMessageBytes || bytes > maxBatchBytes) {
+      const limit = Math.min(maxMessageBytes, maxBatchBytes)
+      const error = new Error(`it has ${bytes} bytes with its headers, ${limit} are allowed`)
+      failures.push({ index, outcome: 'refused', error })
       continue
     }
     const partition = key === undefined ? spread.partition(topic, partitions, bytes) : partitionOf(key, partitions)
@@ -109,12 +111,12 @@ export async function publishBatch(
   return failures.length > 1 ? failures.sort((left, right) => left.index - right.index) : failures
 }
 
-/** At least what headers take; counted exactly only where it matters. */
-function headerBytes(headers: readonly string[]): number {
-  let most = 0
+/** At least what a record takes; counted exactly only where it matters. */
+function recordBytes(payload: number, key: string | undefined, headers: readonly string[], limit: number): number {
+  let most = payload + (key?.length ?? 0) * 3 + batchOverheadBytes
   for (const text of headers) most += text.length * 3 + 2
-  if (most <= 4_096) return most
-  let bytes = 0
+  if (most <= limit && most - payload <= 4_096) return most
+  let bytes = payload + Buffer.byteLength(key ?? '') + batchOverheadBytes
   for (const text of headers) bytes += Buffer.byteLength(text) + 3
   return bytes
 }

@@ -1,26 +1,40 @@
 import { crashPoint, evtError, type Topic } from '@evt/core'
 import type { KafkaConnection, NewTopic } from './client.ts'
+import { topicMissing } from './errors.ts'
 import type { KafkaNames } from './names.ts'
 import type { Settings } from './options.ts'
+import { batchHeadroomBytes, checkTopic } from './topic-limits.ts'
+
+export interface KnownTopic {
+  readonly partitions: number
+  /** What the broker takes at once. */
+  readonly maxBatchBytes: number
+}
 
 export interface Topics {
   declare(topic: Topic): Promise<Topic>
-  /** Partitions of a topic on the server, created with as many where it is missing. */
+  /** Partitions of a topic on the server, created with as many where it is missing. With a configuration: one of the transport's own. */
   ensure(serverName: string, partitions: number, config?: Readonly<Record<string, string>>): Promise<number>
-  /** Partitions of a topic that was declared, or of one that exists. */
-  partitionsOf(name: string): Promise<number> | number
+  /** A topic that was declared, or one that exists. */
+  find(name: string): Promise<KnownTopic> | KnownTopic
+  /** Makes a topic again that is gone, or `EVT_KAFKA_MISSING` where that is not wanted. */
+  recreate(serverName: string, partitions: number, config?: Readonly<Record<string, string>>): Promise<void>
   /** Asks the server again at the next use. */
   forget(serverName: string): void
 }
 
-/** Kafka's limit for a batch, what its headers and its dead letter add included. */
-export const batchHeadroomBytes = 40_000
 const defaultMaxBatchBytes = 1_048_588
+const createdAttempts = 20
+const createdWaitMs = 25
 
 export function kafkaTopics(connection: KafkaConnection, names: KafkaNames, settings: Settings): Topics {
-  const known = new Map<string, number>()
+  const { logger } = settings
+  const known = new Map<string, KnownTopic>()
+  /** Partitions of what this process has declared: those it may make again. */
+  const declared = new Map<string, number>()
+  const ownBatchBytes = settings.maxMessageBytes + batchHeadroomBytes
   const config = (): Record<string, string> => {
-    const batchBytes = settings.maxMessageBytes + batchHeadroomBytes + 8_192
+    const batchBytes = ownBatchBytes + 8_192
     return {
       'cleanup.policy': 'delete',
       'retention.ms': String(settings.retentionMs ?? -1),
@@ -30,42 +44,61 @@ export function kafkaTopics(connection: KafkaConnection, names: KafkaNames, sett
       ...(batchBytes > defaultMaxBatchBytes ? { 'max.message.bytes': String(batchBytes) } : {}),
     }
   }
-  const find = async (serverName: string): Promise<number | undefined> => {
+  const look = async (serverName: string, isOwn: boolean): Promise<KnownTopic | undefined> => {
     const partitions = await connection.partitionsOf(serverName)
-    if (partitions !== undefined) known.set(serverName, partitions)
-    return partitions
+    if (partitions === undefined) return undefined
+    const limit = isOwn ? ownBatchBytes : checkTopic(serverName, await connection.settingsOf(serverName), settings)
+    const topic = { partitions, maxBatchBytes: Math.min(ownBatchBytes, limit) }
+    known.set(serverName, topic)
+    return topic
   }
-  const ensure: Topics['ensure'] = async (serverName, partitions, more = {}) => {
-    const found = known.get(serverName) ?? (await find(serverName))
-    if (found !== undefined) return found
-    const topic: NewTopic = {
-      topic: serverName,
-      partitions,
-      replicationFactor: settings.replicationFactor,
-      config: { ...config(), ...more },
-    }
+  const create = async (topic: NewTopic): Promise<KnownTopic> => {
     await connection.createTopic(topic)
     crashPoint('transport.declared')
     // Another process may have been first, with another number.
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const created = await find(serverName)
+        const partitions = await connection.partitionsOf(topic.topic)
         // Leaders of a new topic refuse to answer for a moment.
-        if (created !== undefined && (await connection.offsets(serverName, 'latest')).length === created) return created
+        if (partitions !== undefined && (await connection.offsets(topic.topic, 'latest')).length === partitions) {
+          const created = { partitions, maxBatchBytes: ownBatchBytes }
+          known.set(topic.topic, created)
+          return created
+        }
       } catch (error) {
-        if (attempt === 20) throw error
+        if (attempt === createdAttempts) throw error
       }
-      if (attempt === 20) throw new Error(`the topic ${serverName} was created and cannot be found`)
-      await new Promise<void>((resolve) => settings.clock.startTimer(resolve, 25 * attempt))
+      if (attempt === createdAttempts) throw new Error(`the topic ${topic.topic} was created and cannot be found`)
+      await new Promise<void>((resolve) => settings.clock.startTimer(resolve, createdWaitMs * attempt))
     }
   }
-  const findExisting = async (serverName: string): Promise<number> => {
-    const found = await find(serverName)
-    if (found === undefined) throw new Error(`there is no topic ${serverName}`)
-    return found
+  const ensure: Topics['ensure'] = async (serverName, partitions, more) => {
+    const found = known.get(serverName) ?? (await look(serverName, more !== undefined))
+    if (found !== undefined) return found.partitions
+    const { replicationFactor } = settings
+    const created = await create({ topic: serverName, partitions, replicationFactor, config: { ...config(), ...more } })
+    return created.partitions
+  }
+  const recreate: Topics['recreate'] = async (serverName, partitions, more) => {
+    known.delete(serverName)
+    if (!settings.recreates) {
+      if ((await look(serverName, true)) === undefined) throw topicMissing(serverName)
+      return
+    }
+    await ensure(serverName, partitions, more)
+  }
+  const findOnServer = async (serverName: string): Promise<KnownTopic> => {
+    const found = await look(serverName, false)
+    if (found !== undefined) return found
+    const partitions = declared.get(serverName)
+    if (partitions === undefined) throw topicMissing(serverName)
+    await recreate(serverName, partitions)
+    logger.warn({ topic: serverName }, 'made again a topic that was gone')
+    return known.get(serverName)!
   }
   return {
     ensure,
+    recreate,
     async declare({ name, partitions }) {
       const serverName = names.topic(name)
       known.delete(serverName)
@@ -74,11 +107,12 @@ export function kafkaTopics(connection: KafkaConnection, names: KafkaNames, sett
         const text = `The topic "${name}" has ${actual} partitions, not ${partitions}`
         throw evtError('EVT_TRANSPORT_PARTITIONS', text, { topic: name, wanted: partitions, actual })
       }
+      declared.set(serverName, actual)
       return { name, partitions: actual }
     },
-    partitionsOf(name) {
+    find(name) {
       const serverName = names.topic(name)
-      return known.get(serverName) ?? findExisting(serverName)
+      return known.get(serverName) ?? findOnServer(serverName)
     },
     forget: (serverName) => void known.delete(serverName),
   }

@@ -12,7 +12,7 @@ const record = (offset: number): KafkaRecord => ({
   bytes: 1,
 })
 const added = (progress: Progress, offsets: readonly number[]) =>
-  progress.add(offsets.map(record), offsets.at(-1)! + 1, () => 1)
+  progress.add({ records: offsets.map(record), next: offsets.at(-1)! + 1, end: offsets.at(-1)! + 1 }, () => 1)
 
 describe('the progress of a partition', () => {
   test('the offset committed is that of the oldest message that is not done, over gaps in the offsets', () => {
@@ -35,8 +35,8 @@ describe('the progress of a partition', () => {
     for (const index of [1, 2, 5]) progress.done(items[index]!)
     progress.release(items[3]!, 7)
     const again = added(new Progress(0, progress.snapshot(true)), range(300))
-    expect(again.filter(({ suspect }) => suspect).map((item) => item.record.offset)).toEqual([0, 4, 6, 7, 8, 9])
-    expect(again.find((item) => item.record.offset === 3)).toMatchObject({ attempt: 7, suspect: false })
+    expect(again.filter(({ suspect }) => suspect).map((item) => item.offset)).toEqual([0, 4, 6, 7, 8, 9])
+    expect(again.find((item) => item.offset === 3)).toMatchObject({ attempt: 7, suspect: false })
     expect(again).toHaveLength(297)
   })
 
@@ -53,7 +53,7 @@ describe('the progress of a partition', () => {
       place = next.snapshot(true)
     }
     const last = added(new Progress(0, place), range(60))
-    expect(last.map((item) => item.record.offset)).toEqual([...range(10), ...range(20).map((n) => n + 40)])
+    expect(last.map((item) => item.offset)).toEqual([...range(10), ...range(20).map((n) => n + 40)])
   })
 
   test('a start that is recorded counts as an attempt for the next owner, and a hand-over as a delivery', () => {
@@ -69,6 +69,17 @@ describe('the progress of a partition', () => {
     expect(third).toMatchObject({ attempt: 2, suspect: true })
   })
 
+  test('what is done keeps its place alone, however long the message before it takes', () => {
+    const progress = new Progress(0, { offset: 0, metadata: '' })
+    const items = added(progress, range(1_000))
+    for (const item of items) progress.hand(item)
+    for (const item of items.slice(1)) progress.done(item)
+    expect(items.filter(({ record: { value } }) => value !== null)).toEqual([items[0]])
+    expect(progress.snapshot(false).offset).toBe(0)
+    const again = new Progress(0, progress.snapshot(false))
+    expect(added(again, range(1_000))).toHaveLength(1)
+  })
+
   test('fetching stops before the commit outgrows its metadata', () => {
     const progress = new Progress(0, { offset: 0, metadata: '' })
     const items = added(progress, range(11_999))
@@ -82,6 +93,22 @@ describe('the progress of a partition', () => {
     expect(progress.hasRoom).toBe(false)
     progress.done(items[0]!)
     expect(progress.hasRoom).toBe(true)
+  })
+})
+
+describe('messages that are declared started in advance', () => {
+  test('are those that are on the server, so that reads do not wait for commits, and none that nobody has published', () => {
+    const progress = new Progress(0, { offset: 0, metadata: '' })
+    const items = progress.add({ records: range(100).map(record), next: 100, end: 2_000 }, () => 1)
+    progress.room = 300
+    expect(items.slice(0, 10).map((item) => progress.hand(item))).toEqual(range(10).map(() => true))
+    progress.committed(progress.snapshot(false))
+    expect(items.slice(10).some((item) => progress.hand(item))).toBe(false)
+    const more = progress.add({ records: range(700).map((n) => record(100 + n)), next: 800, end: 800 }, () => 1)
+    expect(more.filter((item) => !progress.hand(item)).map(({ offset }) => offset)).toEqual(
+      range(510).map((n) => 100 + n),
+    )
+    expect(progress.snapshot(false).startedUpTo).toBe(800)
   })
 })
 

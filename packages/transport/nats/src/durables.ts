@@ -9,7 +9,18 @@ export interface Durable {
   readonly name: string
   readonly config: ConsumerConfig
 }
-const compared = ['ack_policy', 'ack_wait', 'max_deliver', 'max_ack_pending', 'filter_subject'] as const
+const compared = [
+  'ack_policy',
+  'ack_wait',
+  'backoff',
+  'deliver_subject',
+  'filter_subject',
+  'filter_subjects',
+  'headers_only',
+  'inactive_threshold',
+  'max_ack_pending',
+  'max_deliver',
+] as const
 
 export function durablesOf(topic: KnownTopic, spec: ConsumeSpec, reapAfterMs: number): readonly Durable[] {
   const ephemeral = 'reader' in spec.as && spec.as.reader === 'ephemeral'

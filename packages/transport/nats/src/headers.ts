@@ -1,4 +1,4 @@
-import { evtError, type Headers } from '@evt/core'
+import { evtError, type Headers, headerTable } from '@evt/core'
 import { HeaderBytes } from './client.ts'
 
 // Headers of other standards travel as they are; the rest is percent-encoded, as CloudEvents' binding for NATS says.
@@ -51,9 +51,9 @@ function printed(name: string, value: string): string {
   throw illegal(name)
 }
 
-/** Reads a header block into an object without prototype, without those of the server. */
+/** Reads a header block without the headers of the server. */
 export function decodeHeaders(block: string): Record<string, string> {
-  const headers: Record<string, string> = Object.create(null)
+  const headers = headerTable()
   const isEncoded = block.includes('%')
   let at = block.indexOf('\r\n') + 2
   for (let end = block.indexOf('\r\n', at); end > at; end = block.indexOf('\r\n', at)) {

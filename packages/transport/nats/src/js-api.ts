@@ -48,6 +48,7 @@ export interface StreamConfig {
   readonly duplicate_window: number
   readonly max_age: number
   readonly max_msgs_per_subject: number
+  readonly no_ack: boolean
 }
 export interface ConsumerConfig {
   readonly durable_name?: string
@@ -62,11 +63,16 @@ export interface ConsumerConfig {
   readonly max_ack_pending: number
   readonly filter_subject: string
   readonly inactive_threshold?: number
+  readonly backoff?: readonly number[]
+  readonly headers_only?: boolean
+  readonly deliver_subject?: string
+  readonly filter_subjects?: readonly string[]
 }
 export interface ConsumerInfo {
   readonly name: string
+  readonly created: string
   readonly config: ConsumerConfig
-  readonly delivered: { readonly stream_seq: number }
+  readonly delivered: { readonly stream_seq: number; readonly consumer_seq: number }
   readonly ack_floor: { readonly stream_seq: number }
   readonly num_ack_pending: number
   readonly num_pending: number

@@ -16,7 +16,6 @@ import { headerTexts, type NatsMessage } from './client.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import type { Durable } from './durables.ts'
 import { missing, unavailable } from './errors.ts'
-import { decodeHeaders } from './headers.ts'
 import { nanosPerMs } from './js-api.ts'
 import type { Link } from './link.ts'
 import { Progress } from './progress.ts'
@@ -28,6 +27,7 @@ const maxPullMs = 5_000
 const partitionBatch = 16
 // An empty answer is an acknowledgement, and the shortest.
 const acknowledged = new Uint8Array(0)
+const terminated = Buffer.from('+TERM')
 const working = Buffer.from('+WPI')
 const givenBack = Buffer.from('-NAK')
 const healPauseMs = 100
@@ -48,6 +48,7 @@ export interface JsConsumerParts {
   heal(progress: readonly Progress[] | undefined): Promise<boolean>
   /** Of an ephemeral reader, by partition: where it goes on should the server forget it. */
   readonly progress: readonly Progress[] | undefined
+  onSettled(): void
   onClose(): Promise<void>
 }
 
@@ -88,8 +89,8 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     pulls.arrived()
     if (progress !== undefined) progress[partition]!.arrived(acknowledgeTo.sequence)
     const payload = message.data
-    const headers = decodeHeaders(headersOf(message, topic.subjects[partition]!, payload))
-    waiting.push(new Received(acknowledgeTo, { headers, payload, partition, generation, leaseMs, leaseEndMs }))
+    const block = headersOf(message, topic.subjects[partition]!, payload)
+    waiting.push(new Received(acknowledgeTo, { block, payload, partition, generation, leaseMs, leaseEndMs }))
   }
   /** A message of the server itself, about a pull. */
   function told(message: NatsMessage): void {
@@ -230,9 +231,10 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
       }
       await acknowledge(link, all)
       crashPoint('transport.settled')
+      parts.onSettled()
       if (progress !== undefined) {
         for (const { received, body } of all)
-          if (body === acknowledged) progress[received.partition]!.settled(received.sequence)
+          if (body === acknowledged || body === terminated) progress[received.partition]!.settled(received.sequence)
       }
       return refusals
     },
@@ -295,8 +297,9 @@ function recordOf(settlement: Settlement & { readonly as: 'release' | 'started' 
 function bodyOf(settlement: Settlement): Uint8Array | undefined {
   switch (settlement.as) {
     case 'ack':
-    case 'deadLetter':
       return acknowledged
+    case 'deadLetter':
+      return terminated
     case 'release':
       return givenBack
     case 'retry':

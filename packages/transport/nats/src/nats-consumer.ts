@@ -28,22 +28,29 @@ export interface NatsConsumerParts {
 /** A live subscription behind a bounded queue. What does not fit, and what is given back, is lost, counted and reported. */
 export async function natsConsumer(parts: NatsConsumerParts): Promise<Consumer> {
   const { link, subject, spec, events, maxMessages, maxBytes, clock } = parts
-  let full = false
   let received = 0
+  let waiting = 0
+  let waitingBytes = 0
   // Dead letters are told apart by position, so no two readers may count alike.
   const session = uuidv7(clock.nowMs())
   const lost = new Map<string, number>()
   let reporting: { cancel(): void } | undefined
   const source = pushSource<NatsMessage>({
     bytesOf: ({ data }) => data.byteLength,
-    limit: { messages: maxMessages, bytes: maxBytes },
-    pause: () => {
-      full = true
-    },
-    resume: () => {
-      full = false
-    },
+    // Core NATS cannot be told to pause: what does not fit is not taken in.
+    limit: { messages: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY },
+    pause() {},
+    resume() {},
   })
+  const take = (message: NatsMessage) => {
+    const { byteLength } = message.data
+    // One message is taken however large it is.
+    const isFull = waiting > 0 && (waiting >= maxMessages || waitingBytes + byteLength > maxBytes)
+    if (isFull) return lose(1, `more than ${maxMessages} messages or ${maxBytes} bytes were waiting`)
+    waiting += 1
+    waitingBytes += byteLength
+    source.push(message)
+  }
   const report = () => {
     reporting?.cancel()
     reporting = undefined
@@ -58,8 +65,7 @@ export async function natsConsumer(parts: NatsConsumerParts): Promise<Consumer> 
     ...('group' in spec.as ? { queue: token('group', spec.as.group) } : {}),
     callback(error, message) {
       if (error !== null) events.lost('all', error)
-      else if (full) lose(1, `more than ${maxMessages} messages or ${maxBytes} bytes were waiting`)
-      else source.push(message)
+      else take(message)
     },
   })
   // Until the server has it, what others publish would miss it.
@@ -70,6 +76,8 @@ export async function natsConsumer(parts: NatsConsumerParts): Promise<Consumer> 
     const payload = message.data
     const headers = decodeHeaders(headersOf(message, subject, payload))
     received += 1
+    waiting -= 1
+    waitingBytes -= payload.byteLength
     return {
       key: takeKey(headers),
       headers,

@@ -28,6 +28,9 @@ export interface Streams {
   side(topic: string, kind: 'dead' | 'attempts'): Side
 }
 
+const compared = ['retention', 'storage', 'num_replicas', 'duplicate_window', 'max_msgs_per_subject', 'no_ack'] as const
+/** Of a stream that is somebody else's: what our promises hang on. */
+const comparedInOthers = ['duplicate_window', 'no_ack'] as const
 const maxPartitions = 1_024
 const attemptsMaxAgeMs = 14 * 86_400_000
 
@@ -53,10 +56,13 @@ export function createStreams(ask: Ask, settings: JetstreamSettings): Streams {
     duplicate_window: duplicateWindowMs * nanosPerMs,
     max_age: 0,
     max_msgs_per_subject: -1,
+    no_ack: false,
   })
-  const verify = (wanted: StreamConfig, { config }: StreamInfo) => {
-    for (const field of ['retention', 'storage', 'num_replicas', 'duplicate_window', 'max_msgs_per_subject'] as const) {
-      if (config[field] !== wanted[field]) throw differs(`Stream ${wanted.name}`, field, wanted[field], config[field])
+  const verify = (wanted: StreamConfig, { config }: StreamInfo, fields: readonly (keyof StreamConfig)[] = compared) => {
+    for (const field of fields) {
+      // What is false or zero may be left out.
+      if ((config[field] || false) !== (wanted[field] || false))
+        throw differs(`Stream ${wanted.name}`, field, wanted[field], config[field])
     }
   }
   const create = async (config: StreamConfig) => {
@@ -101,6 +107,7 @@ export function createStreams(ask: Ask, settings: JetstreamSettings): Streams {
     const found = await info(stream)
     if (found === undefined) throw missing(`Stream ${stream}`)
     const subject = `${prefix}${name}`
+    verify(configOf(stream, [subject]), found, comparedInOthers)
     if (!found.config.subjects.some((pattern) => covers(pattern, subject)))
       throw differs(`Stream ${stream}`, 'subjects', subject, found.config.subjects)
     return { name, partitions, stream, subjects: [subject], created: found.created }

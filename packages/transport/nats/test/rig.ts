@@ -1,5 +1,5 @@
-import type { Consumer, ConsumerEvents, ConsumeSpec, Outgoing, TransportDelivery } from '@evt/core'
-import { uuidv7, writeHeaders } from '@evt/core'
+import type { Consumer, ConsumerEvents, ConsumeSpec, EventDefinition, Outgoing, TransportDelivery } from '@evt/core'
+import { defineEvent, type, uuidv7, writeHeaders } from '@evt/core'
 import { connect, type NatsConnection } from 'nats'
 
 export const topic = 'evt.order.created'
@@ -78,4 +78,11 @@ export async function eventually(condition: () => Promise<boolean>, what: string
     if (performance.now() > endMs) throw new Error(`${what}, not within ${deadlineMs} ms`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
+}
+
+export const Numbered: EventDefinition<'order.created', { n: number }> = defineEvent('order.created', {
+  schema: type<{ n: number }>(),
+})
+export function range(length: number): number[] {
+  return Array.from({ length }, (_each, n) => n)
 }

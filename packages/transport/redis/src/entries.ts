@@ -1,4 +1,4 @@
-import type { Headers, Outgoing } from '@evt/core'
+import { type Headers, headersText, type Outgoing, payloadText } from '@evt/core'
 import type { RedisArgument } from '@evt/redis'
 
 /** An entry of a stream: `headers` is a JSON object of strings, `payload` the bytes as they are. */
@@ -12,12 +12,18 @@ export interface EntryFields {
 
 const keyHeader = 'ce-partitionkey'
 
-/** Writes what the publish script takes for one message. */
-export function writeEntry(target: RedisArgument[], place: number, { headers, payload, key }: Outgoing): void {
-  const { buffer, byteOffset, byteLength } = payload
-  const isKeyElsewhere = key !== undefined && headers[keyHeader] !== key
-  const bytes = Buffer.isBuffer(payload) ? payload : Buffer.from(buffer, byteOffset, byteLength)
-  target.push(place, JSON.stringify(headers), bytes, isKeyElsewhere ? key : '')
+/** Headers and payload as they are written. The client joins text faster than bytes. */
+export function writeEntry(target: RedisArgument[], outgoing: Outgoing): void {
+  target.push(headersText(outgoing), payloadText(outgoing) ?? bytesOf(outgoing.payload))
+}
+
+function bytesOf(payload: Uint8Array): Buffer {
+  return Buffer.isBuffer(payload) ? payload : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+}
+
+/** The key of a message, where its headers have none or another. */
+export function keyBeside({ key, headers }: Outgoing): string | undefined {
+  return key === undefined || headers[keyHeader] === key ? undefined : key
 }
 
 /** Reads what came. Whatever it holds, names never reach a prototype; what cannot be read is empty and core dead-letters it. */
@@ -27,17 +33,24 @@ export function readEntry(fields: readonly Buffer[]): EntryFields {
   let key: string | undefined
   let rest: Map<string, string> | undefined
   for (let index = 0; index + 1 < fields.length; index += 2) {
-    const name = fields[index]!.toString('latin1')
+    const name = fields[index]!
     const value = fields[index + 1]!
-    if (name === 'headers') headers = readHeaders(value.toString('utf8'))
-    else if (name === 'payload') payload = value
-    else if (name === 'key') key = value.toString('utf8')
+    if (is(name, 'headers')) headers = readHeaders(value.toString('utf8'))
+    else if (is(name, 'payload')) payload = value
+    else if (is(name, 'key')) key = value.toString('utf8')
     else {
       rest ??= new Map()
-      rest.set(name, value.toString('utf8'))
+      rest.set(name.toString('latin1'), value.toString('utf8'))
     }
   }
   return { headers, payload, key: key ?? headers[keyHeader], rest }
+}
+
+/** Compared where it is: to make a text of each name would take as long as all the rest. */
+function is(name: Buffer, text: string): boolean {
+  if (name.length !== text.length) return false
+  for (let index = 0; index < text.length; index += 1) if (name[index] !== text.charCodeAt(index)) return false
+  return true
 }
 
 const none: Headers = Object.freeze(Object.create(null))

@@ -1,6 +1,6 @@
-import { crashPoint, type Outgoing, type PublishFailure, partitionOf } from '@evt/core'
+import { crashPoint, type Outgoing, type PublishFailure, partitionOf, payloadBytes } from '@evt/core'
 import { isServerReply, type RedisArgument, redisFailure, runScripts, type ScriptCall } from '@evt/redis'
-import { writeEntry } from './entries.ts'
+import { keyBeside, writeEntry } from './entries.ts'
 import type { CheckedOptions } from './options.ts'
 import type { Scripts } from './scripts.ts'
 import type { KnownTopic, Topics } from './topics.ts'
@@ -13,8 +13,12 @@ interface PublishParts {
 /** Messages of one topic that go in one call. */
 interface Parcel {
   readonly topic: KnownTopic
+  /** Their places in the batch. */
   readonly places: number[]
-  readonly args: RedisArgument[]
+  /** Headers and payload of each. */
+  readonly entries: RedisArgument[]
+  /** Stream and key of each, where the script must be told. */
+  readonly whereabouts: RedisArgument[]
   bytes: number
 }
 
@@ -31,7 +35,7 @@ export async function publishBatch(
   const open = new Map<string, Parcel>()
   for (let index = 0; index < batch.length; index += 1) {
     const message = batch[index]!
-    const bytes = message.payload.byteLength
+    const bytes = payloadBytes(message)
     if (bytes > maxMessageBytes) {
       const error = new Error(`its payload has ${bytes} bytes, at most ${maxMessageBytes} are accepted`)
       failures.push({ index, outcome: 'refused', error })
@@ -41,15 +45,20 @@ export async function publishBatch(
     if (parcel === undefined || parcel.bytes + bytes > maxParcelBytes) {
       const known = topics.find(message.topic)
       const topic = known instanceof Promise ? await known : known
-      parcel = { topic, places: [], args: [], bytes: 0 }
+      parcel = { topic, places: [], entries: [], whereabouts: [], bytes: 0 }
       open.set(message.topic, parcel)
       parcels.push(parcel)
     }
-    writeEntry(parcel.args, placeOf(message, parcel.topic), message)
     parcel.places.push(index)
+    writeEntry(parcel.entries, message)
+    writeWhereabouts(parcel, message)
     parcel.bytes += bytes
   }
-  const calls: ScriptCall[] = parcels.map(({ topic, args }) => ({ script: scripts.publish, keys: topic.streams, args }))
+  const calls: ScriptCall[] = parcels.map((parcel) => ({
+    script: scripts.publish,
+    keys: parcel.topic.streams,
+    args: argumentsOf(parcel),
+  }))
   if (maxLength > 0 || maxAgeMs > 0) calls.push(...limitCalls(parcels, options, scripts))
   const results = await runScripts(client, calls)
   crashPoint('transport.published')
@@ -68,9 +77,22 @@ function limitCalls(
   )
 }
 
-/** 1 for the first stream. Messages without a key are spread by their id: any partition will do. */
-function placeOf(message: Outgoing, { partitions }: KnownTopic): number {
-  return partitions === undefined ? 1 : partitionOf(message.key ?? message.id, partitions) + 1
+function writeWhereabouts({ topic: { partitions }, places, whereabouts }: Parcel, message: Outgoing): void {
+  const key = keyBeside(message)
+  if (partitions === undefined && key === undefined && whereabouts.length === 0) return
+  // Those before it were as plain as can be.
+  while (whereabouts.length < (places.length - 1) * 2) whereabouts.push('1', '')
+  // Messages without a key are spread by their id: any partition will do.
+  const partition = partitions === undefined ? 0 : partitionOf(message.key ?? message.id, partitions)
+  whereabouts.push(String(partition + 1), key ?? '')
+}
+
+function argumentsOf({ entries, whereabouts }: Parcel): RedisArgument[] {
+  if (whereabouts.length === 0) return ['2', ...entries]
+  const args: RedisArgument[] = ['4']
+  for (let at = 0; at < entries.length; at += 2)
+    args.push(entries[at]!, entries[at + 1]!, whereabouts[at]!, whereabouts[at + 1]!)
+  return args
 }
 
 /** A server that answered has appended nothing; where it went silent it may have. */

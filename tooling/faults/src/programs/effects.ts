@@ -12,10 +12,12 @@ import { throwEvery } from './throwing.ts'
 export interface Effects {
   handle(payload: Payload, delivery: Delivery, transaction: PgTransaction): Promise<void>
   handleBatch(payloads: readonly Payload[], deliveries: readonly Delivery[], transaction: PgTransaction): Promise<void>
+  /** The same with one statement, whatever the messages ask for. */
+  handleBulk(payloads: readonly Payload[], deliveries: readonly Delivery[], transaction: PgTransaction): Promise<void>
   readonly mostRunning: number
 }
 
-const effect = `insert into fault_effects (consumer, message) values ($1, $2)
+const effect = `insert into fault_effects (consumer, message) select $1, unnest($2::text[])
   on conflict (consumer, message) do update set count = fault_effects.count + 1`
 const sqlFailures = ['40001', '40P01']
 
@@ -39,7 +41,7 @@ export function createEffects(program: WorkerProgram): Effects {
       const code = sqlFailures[Math.floor(random() * sqlFailures.length)]!
       await transaction.query(`do $$ begin raise exception 'on purpose' using errcode = '${code}'; end $$`)
     }
-    await transaction.query(effect, [delivery.consumer, delivery.id])
+    await transaction.query(effect, [delivery.consumer, [delivery.id]])
   }
   const block = ({ number }: Payload) => {
     const { blockEvery, blockMs = 0 } = program
@@ -67,6 +69,16 @@ export function createEffects(program: WorkerProgram): Effects {
     handle,
     async handleBatch(payloads, deliveries, transaction) {
       for (const [index, payload] of payloads.entries()) await handle(payload, deliveries[index]!, transaction)
+    },
+    async handleBulk(payloads, deliveries, transaction) {
+      const { consumer } = deliveries[0]!
+      const ids = deliveries.map((delivery) => delivery.id)
+      for (const [index, { id: message, attempt }] of deliveries.entries()) {
+        const { key, number } = payloads[index]!
+        report({ kind: 'start', message, consumer, key, number, attempt })
+      }
+      await transaction.query(effect, [consumer, ids])
+      for (const message of ids) report({ kind: 'end', message, consumer, as: 'returned' })
     },
     get mostRunning() {
       return mostRunning

@@ -1,6 +1,6 @@
 /** Hands damaged headers and bytes to whatever reads them, and tells what came of it. */
 import { fromJson } from '@bufbuild/protobuf'
-import { FileDescriptorProtoSchema, file_google_protobuf_struct, StructSchema } from '@bufbuild/protobuf/wkt'
+import { StructSchema, TypeSchema } from '@bufbuild/protobuf/wkt'
 import { msgpackCodec } from '@evt/codec-msgpack'
 import { protobufCodec } from '@evt/codec-protobuf'
 import { type Codec, jsonCodec } from '@evt/core'
@@ -13,13 +13,25 @@ const { cases, seed, reader } = readProgram<FuzzProgram>()
 const plain = { id: 'ä', list: [1, 2.5, -3, null, true], inner: { text: '😀', empty: '', deep: [[[{ a: 'b' }]]] } }
 const rich = { ...plain, at: new Date(0), bytes: Uint8Array.of(0, 255), large: 2n ** 60n, left: undefined }
 const struct = fromJson(StructSchema, plain)
+/** Messages, lists of them, enumerations, numbers and bytes. */
+const described = fromJson(TypeSchema, {
+  name: 'ä',
+  oneofs: ['a', ''],
+  fields: [
+    { kind: 'TYPE_INT64', cardinality: 'CARDINALITY_REPEATED', number: -7, name: 'n', packed: true, oneofIndex: 300 },
+    { kind: 'TYPE_STRING', options: [{ name: 'o' }], jsonName: 'j', defaultValue: 'd' },
+  ],
+  options: [{ name: 'o' }],
+  sourceContext: { fileName: 'f.proto' },
+  syntax: 'SYNTAX_PROTO3',
+})
 
 /** The format, and what is damaged of it. */
 const codecs: Readonly<Record<string, readonly [Codec, readonly unknown[]]>> = {
   json: [jsonCodec, [plain, [plain, plain]]],
   msgpack: [msgpackCodec(), [rich, [rich, rich]]],
-  protobuf: [protobufCodec(FileDescriptorProtoSchema), [file_google_protobuf_struct.proto]],
-  // With maps, which descriptors do not have.
+  protobuf: [protobufCodec(TypeSchema), [described]],
+  // With maps, which types do not have.
   'protobuf-maps': [protobufCodec(StructSchema), [struct]],
 }
 

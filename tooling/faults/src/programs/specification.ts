@@ -77,6 +77,8 @@ export interface WorkerProgram extends Program {
   /** Whether it reads MessagePack and Protocol Buffers, too. */
   readonly codecs?: true | undefined
   readonly batch?: boolean | undefined
+  /** Large batches, whose effects are one statement: to get through much that is not what is looked at. */
+  readonly bulk?: boolean | undefined
   readonly handlerMs?: readonly [number, number] | undefined
   /** Every message numbered a multiple of this blocks the event loop once for `blockMs`. */
   readonly blockEvery?: number | undefined

@@ -78,9 +78,11 @@ const options = {
   ...(throwing ? { filter: filter(), onDeadLetter: throwEvery(1) } : {}),
 }
 for (const group of groups) {
-  if (program.batch === true) {
-    const handle = once.batch<(typeof event)['name'], Payload>(effects.handleBatch)
-    await bus.subscribe(onBatch(event, handle, { group, ...options, batch: { maxItems: 20, lingerMs: 5 } }))
+  if (program.batch === true || program.bulk === true) {
+    const effect = program.bulk === true ? effects.handleBulk : effects.handleBatch
+    const handle = once.batch<(typeof event)['name'], Payload>(effect)
+    const maxItems = program.bulk === true ? 200 : 20
+    await bus.subscribe(onBatch(event, handle, { group, ...options, batch: { maxItems, lingerMs: 5 } }))
   } else {
     const handle = once<(typeof event)['name'], Payload>(effects.handle)
     const take = async (payload: Payload, delivery: Delivery<(typeof event)['name'], Payload>) => {

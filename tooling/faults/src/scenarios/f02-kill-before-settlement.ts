@@ -14,10 +14,10 @@ const crashPoints = [
 ]
 
 /** What a batch passes, too. */
-const inBatches = ['delivery.decided', 'delivery.settled', 'deadLetter.appended']
+const inBatches = ['inbox.entered', 'inbox.handled', 'delivery.decided', 'delivery.settled', 'deadLetter.appended']
 
 /** All pauses between kills together, each a start of a process and what the stage adds to it. */
-const pausesMs = 150_000
+const pausesMs = 100_000
 const restartMs = 1_500
 const leastKills = 8
 
@@ -26,7 +26,7 @@ export const killBeforeSettlement: Scenario = {
   title: 'kill -9 between inbox or claim, handler, dead letter and settlement',
   limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 600, kills: 8 },
-  long: { messages: 5_000, kills: 100 },
+  long: { messages: 3_000, kills: 60 },
   crashPoints,
   async run(rig, size) {
     const { messages = 0, batch = 0 } = size

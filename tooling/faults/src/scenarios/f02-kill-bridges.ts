@@ -8,7 +8,7 @@ export const killBridges: Scenario = {
   title: 'kill -9 of bridges between forwarding from the PostgreSQL transport and acknowledging there',
   limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 600, kills: 6 },
-  long: { messages: 5_000, kills: 50 },
+  long: { messages: 3_000, kills: 30 },
   crashPoints: ['bridge.forwarded'],
   needs: 'anotherBroker',
   async run(rig, { messages = 0, kills = 0 }) {

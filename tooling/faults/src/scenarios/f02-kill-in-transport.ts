@@ -26,7 +26,7 @@ export const killInTransport: Scenario = {
   title: 'kill -9 between the durable actions of a transport, its own dead letters and retries included',
   limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 600, kills: 6 },
-  long: { messages: 5_000, kills: 100 },
+  long: { messages: 3_000, kills: 50 },
   crashPoints: [...atStart, ...atWork, ...atFailures, ...atEnd],
   needs: 'broker',
   async run(rig, { messages = 0, kills = 0 }) {

@@ -13,7 +13,7 @@ export const killRelays: Scenario = {
   title: 'kill -9 of relays between taking the lead, publishing, deleting and going on',
   limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 1_500, kills: 8 },
-  long: { messages: 20_000, kills: 100 },
+  long: { messages: 10_000, kills: 50 },
   crashPoints,
   async run(rig, { messages = 0, kills = 0 }) {
     let planned = 0

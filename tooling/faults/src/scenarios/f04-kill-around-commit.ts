@@ -9,7 +9,7 @@ export const killAroundCommit: Scenario = {
   title: 'kill -9 of business process and handlers around COMMIT',
   limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 1_000, kills: 6 },
-  long: { messages: 10_000, kills: 50 },
+  long: { messages: 5_000, kills: 25 },
   crashPoints,
   async run(rig, { messages = 0, kills = 0 }) {
     let planned = 0

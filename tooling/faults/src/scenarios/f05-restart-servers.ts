@@ -15,7 +15,7 @@ export const restartServers: Scenario = {
   title: 'database and broker restarted under load, gracefully and by kill -9',
   limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 2_000, perSecond: 400, restarts: 2, downMs: 1_000 },
-  long: { messages: 18_000, perSecond: 500, restarts: 6, downMs: 5_000 },
+  long: { messages: 9_000, perSecond: 500, restarts: 6, downMs: 5_000 },
   async run(rig, { messages = 0, perSecond = 0, restarts = 0, downMs = 0 }) {
     const crew = startCrew(rig, 2, () => rig.worker({ leaseMs: 3_000, handlerMs: [0, 5] }))
     await crew.ready

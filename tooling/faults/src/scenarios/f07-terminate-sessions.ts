@@ -11,7 +11,7 @@ export const endSessions: Scenario = {
   title: 'sessions ended by the server in mid-transaction and around COMMIT',
   limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 2_000, perSecond: 400, strikes: 8 },
-  long: { messages: 20_000, perSecond: 500, strikes: 40 },
+  long: { messages: 8_000, perSecond: 300, strikes: 40 },
   async run(rig, { messages = 0, perSecond = 0, strikes = 0 }) {
     const crew = startCrew(rig, 2, () => rig.worker({ handlerMs: [0, 10] }))
     await crew.ready

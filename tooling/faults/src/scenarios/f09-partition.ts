@@ -10,7 +10,7 @@ export const partition: Scenario = {
   title: 'the way to the servers cut: connections reset, then refused for a while',
   limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 2_000, perSecond: 400, cuts: 3, mostMs: 1_500 },
-  long: { messages: 20_000, perSecond: 250, cuts: 15, mostMs: 8_000 },
+  long: { messages: 8_000, perSecond: 150, cuts: 12, mostMs: 6_000 },
   async run(rig, { messages = 0, perSecond = 0, cuts = 0, mostMs = 0 }) {
     const ways = await rig.proxied()
     const crew = startCrew(rig, 2, () => rig.worker({ handlerMs: [0, 5] }))

@@ -12,7 +12,7 @@ export const halfOpen: Scenario = {
   title: 'connections that swallow everything and never end',
   limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 600, perSecond: 100, strikes: 1 },
-  long: { messages: 5_000, perSecond: 75, strikes: 10 },
+  long: { messages: 3_000, perSecond: 50, strikes: 8 },
   async run(rig, { messages = 0, perSecond = 0, strikes = 0 }) {
     const ways = await rig.proxied()
     const crew = startCrew(rig, 2, () => rig.worker({ handlerMs: [0, 5], statementTimeoutMs, leaseMs: 3_000 }))

@@ -8,7 +8,7 @@ export const slowNetwork: Scenario = {
   title: 'a way to the servers with latency, little bandwidth and chunks of seven bytes',
   limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 80 },
-  long: { messages: 1_200 },
+  long: { messages: 400 },
   async run(rig, { messages = 0 }) {
     const ways = await rig.proxied()
     const crew = startCrew(rig, 1, () => rig.worker({ leaseMs: 10_000, relayLeaseMs: 5_000 }))

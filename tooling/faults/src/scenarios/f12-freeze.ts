@@ -10,7 +10,7 @@ export const freezeProcesses: Scenario = {
   title: 'the busiest process stopped for longer than its leases, then continued',
   limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 2_000, perSecond: 300, freezes: 2, forMs: 2_500 },
-  long: { messages: 10_000, perSecond: 100, freezes: 10, forMs: 8_000 },
+  long: { messages: 6_000, perSecond: 100, freezes: 8, forMs: 6_000 },
   async run(rig, { messages = 0, perSecond = 0, freezes = 0, forMs = 0 }) {
     const crew = startCrew(rig, 2, (index) =>
       // Hosts whose clocks are half a minute apart, at that.

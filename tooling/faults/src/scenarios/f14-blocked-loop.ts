@@ -8,7 +8,7 @@ export const blockedLoop: Scenario = {
   title: 'handlers that block the event loop for longer than their lease',
   limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 600, blocks: 2, blockMs: 2_000 },
-  long: { messages: 1_000, blocks: 20, blockMs: 5_000 },
+  long: { messages: 1_000, blocks: 10, blockMs: 5_000 },
   async run(rig, { messages = 0, blocks = 1, blockMs = 0 }) {
     const blockEvery = Math.floor(messages / blocks)
     const crew = startCrew(rig, 2, () => rig.worker({ leaseMs: 1_000, handlerMs: [0, 5], blockEvery, blockMs }))

@@ -8,7 +8,7 @@ export const duplicates: Scenario = {
   title: 'a third of all messages delivered twice and mixed, handlers that fail at first, two groups',
   limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 1_500 },
-  long: { messages: 20_000 },
+  long: { messages: 6_000 },
   async run(rig, { messages = 0, batch = 0 }) {
     const groups = ['work', 'second']
     const disorder = { share: 0.3, window: 50 }

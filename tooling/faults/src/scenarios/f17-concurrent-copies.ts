@@ -8,7 +8,7 @@ export const concurrentCopies: Scenario = {
   title: 'many deliveries of one id at once',
   limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 60, copies: 20 },
-  long: { messages: 500, copies: 20 },
+  long: { messages: 200, copies: 20 },
   async run(rig, { messages = 0, copies = 0 }) {
     const crew = startCrew(rig, 1, () =>
       rig.worker({ keyed: false, concurrency: 20, connections: 30, handlerMs: [5, 30] }),

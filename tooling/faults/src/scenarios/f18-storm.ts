@@ -13,7 +13,7 @@ export const redeliveryStorm: Scenario = {
   title: 'every handler fails for a while: back-off kept, breaker opens and closes',
   limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 300, failMs: 4_000 },
-  long: { messages: 12_000, failMs: 40_000 },
+  long: { messages: 4_000, failMs: 30_000 },
   async run(rig, { messages = 0, failMs = 0 }) {
     const worker = { keyed: false, failForMs: failMs, backoffMs, holdMs: 0, attempts: 100, circuit, concurrency }
     const crew = startCrew(rig, 1, () => rig.worker(worker))

@@ -15,7 +15,7 @@ export const oversized: Scenario = {
   title: 'payloads from nothing to 64 MiB among small ones',
   limitSeconds: { quick: 180, long: 300 },
   quick: { each: 2 },
-  long: { each: 4 },
+  long: { each: 3 },
   async run(rig, { each = 0 }) {
     const crew = startCrew(rig, 1, () => rig.worker({ keyed: false, concurrency: 2 }))
     await crew.ready

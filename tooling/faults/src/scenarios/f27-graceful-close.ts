@@ -13,7 +13,7 @@ export const gracefulClose: Scenario = {
   title: 'workers closed under load, one after the other, each with its successor beside it',
   limitSeconds: { quick: 180, long: 900 },
   quick: { messages: 2_000, perSecond: 400, closes: 3 },
-  long: { messages: 20_000, perSecond: 160, closes: 30 },
+  long: { messages: 10_000, perSecond: 120, closes: 20 },
   async run(rig, { messages = 0, perSecond = 0, closes = 0 }) {
     const worker = { closeDeadlineMs: deadlineMs, handlerMs: [0, 50] as const, relayLeaseMs: 5_000 }
     let current: Member = rig.worker(worker)

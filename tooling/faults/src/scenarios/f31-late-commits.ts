@@ -13,7 +13,7 @@ export const lateCommits: Scenario = {
   title: 'transactions that began or wrote early and commit late, while others commit',
   limitSeconds: { quick: 180, long: 600 },
   quick: { rounds: 8 },
-  long: { rounds: 200 },
+  long: { rounds: 100 },
   async run(rig, { rounds = 0 }) {
     const relays = [rig.relay({ pollMs: 10 }), rig.relay({ pollMs: 10 })]
     await Promise.all(relays.map((relay) => relay.ready))

@@ -8,7 +8,7 @@ export const oneConnection: Scenario = {
   title: 'pools of one connection; serialization failures and deadlocks',
   limitSeconds: { quick: 180, long: 600 },
   quick: { messages: 800 },
-  long: { messages: 10_000 },
+  long: { messages: 4_000 },
   async run(rig, { messages = 0 }) {
     const worker = { connections: 1, sqlFailureShare: 0.05, attempts: 20, handlerMs: [0, 3] as const }
     const crew = startCrew(rig, 2, () => rig.worker(worker))

@@ -11,7 +11,7 @@ export const lostListen: Scenario = {
   title: 'LISTEN swallowed without a word: polling keeps up',
   limitSeconds: { quick: 180, long: 300 },
   quick: { messages: 100, perSecond: 30 },
-  long: { messages: 2_000, perSecond: 50 },
+  long: { messages: 1_000, perSecond: 50 },
   async run(rig, { messages = 0, perSecond = 0 }) {
     const publisherUrl = rig.databaseUrl
     const [way] = await rig.proxied()

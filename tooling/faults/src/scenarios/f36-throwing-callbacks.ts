@@ -8,7 +8,7 @@ export const throwingCallbacks: Scenario = {
   title: 'handler, middleware, filter, classifier, logger and hooks throw whatever can be thrown',
   limitSeconds: { quick: 180, long: 300 },
   quick: { messages: 1_000 },
-  long: { messages: 20_000 },
+  long: { messages: 6_000 },
   async run(rig, { messages = 0 }) {
     const crew = startCrew(rig, 1, () => rig.worker({ throwing: true, attempts: 20 }))
     await crew.ready

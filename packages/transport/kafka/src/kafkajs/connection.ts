@@ -8,6 +8,8 @@ import { writeRecordBatch } from './write-records.ts'
 
 const readCommitted = 1
 const everything = { earliest: -2, latest: -1 } as const
+/** The kind of thing that a configuration belongs to. */
+const topicResource = 2
 const produceTimeoutMs = 10_000
 const produceAttempts = 5
 const maxFetchBytes = 1_024 * 1_024
@@ -117,6 +119,21 @@ export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnect
         throw error
       }
     },
+    settingsOf: (topic) =>
+      use(async (cluster) => {
+        const { topicMetadata } = await cluster.metadata({ topics: [topic] })
+        const copies = Math.min(...topicMetadata[0]!.partitionMetadata.map(({ replicas }) => replicas.length))
+        const found = new Map([['replication.factor', String(copies)]])
+        const broker = await controllerOf(cluster)
+        try {
+          const { resources } = await broker.describeConfigs({ resources: [{ type: topicResource, name: topic }] })
+          for (const { configName, configValue } of resources[0]?.configEntries ?? [])
+            if (configValue !== null) found.set(configName, configValue)
+        } catch (error) {
+          if (failureKind(error) !== 'denied') throw error
+        }
+        return found
+      }),
     createTopic: ({ topic, partitions, replicationFactor, config }: NewTopic) =>
       use(async (cluster) => {
         const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
@@ -161,14 +178,14 @@ export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnect
       }
       return failures
     },
-    fetch: (topic, partition, offset): Promise<Fetched> =>
+    fetch: (topic, partition, offset, maxBytes = maxFetchBytes): Promise<Fetched> =>
       use(async (cluster) => {
         const nodeId = (await leadersOf(cluster, topic))[partition]!
         const broker = await cluster.findBroker({ nodeId })
         const [fetched] = await sendFetch(broker, {
           topic,
-          partitions: [{ partition, offset, maxBytes: maxFetchBytes }],
-          maxBytes: maxFetchBytes,
+          partitions: [{ partition, offset, maxBytes }],
+          maxBytes,
           waitMs: 0,
         })
         if (fetched === undefined) throw new Error('the broker did not tell')
