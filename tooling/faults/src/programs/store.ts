@@ -38,8 +38,6 @@ function openPool(program: Program, connectionString: string, max: number): pg.P
     connectionTimeoutMillis: 5_000,
     query_timeout: program.statementTimeoutMs ?? defaultStatementTimeoutMs,
     keepAlive: true,
-    // What a half-open connection leaves behind holds its locks until the server gives up on it.
-    idle_in_transaction_session_timeout: program.statementTimeoutMs ?? defaultStatementTimeoutMs,
   })
   pool.on('connect', (client) =>
     client.on('error', (error) => report({ kind: 'error', during: 'connection', text: error.message })),
@@ -54,7 +52,12 @@ export function openStore(program: Program, relay: RelaySettings | false): Store
   const pool = openPool(program, databaseUrl, connections - ofSide)
   const side = sideUrl === undefined ? pool : openPool(program, sideUrl, ofSide)
   const bug = bugOf(program.bug)
-  const transactions = pgOutbox({ pool, relay })
+  // What a half-open connection leaves behind holds its locks until the server gives up on it.
+  const transactions = pgOutbox({
+    pool,
+    relay,
+    idleInTransactionMs: program.statementTimeoutMs ?? defaultStatementTimeoutMs,
+  })
   const inbox = pgInbox({ pool })
   const deadLetters = pgDlqStore({ pool: side })
   const rows = bug.rows?.(pgOutboxStore({ pool }), pool)
