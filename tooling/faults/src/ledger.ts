@@ -59,6 +59,7 @@ export function openLedger(file: string): Ledger {
   const byKind = new Map<Kind, Entry[]>()
   let waiting: string[] = []
   let size = 0
+  let closed = false
   const write = () => {
     if (waiting.length > 0) appendFileSync(handle, `${waiting.join('\n')}\n`)
     waiting = []
@@ -69,6 +70,8 @@ export function openLedger(file: string): Ledger {
       return size
     },
     add(entry) {
+      // The number of its file may be another's by now.
+      if (closed) return
       const known = byKind.get(entry.kind)
       if (known === undefined) byKind.set(entry.kind, [entry])
       else known.push(entry)
@@ -90,6 +93,7 @@ export function openLedger(file: string): Ledger {
       fsyncSync(handle)
     },
     close() {
+      closed = true
       write()
       fsyncSync(handle)
       closeSync(handle)

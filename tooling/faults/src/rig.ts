@@ -54,6 +54,8 @@ export interface Rig extends RigParts {
   cycles(program: Program & { readonly cycles: number }): Member
   fuzz(program: FuzzProgram): Member
   readonly members: readonly Member[]
+  /** Whether it is over, so that nobody is to be started any more. */
+  readonly isOver: boolean
   /** Waits until work has begun, so that what is done next strikes it. */
   flowing(): Promise<void>
   /** Waits until everything committed has its effect or dead letter and nothing moves any more. */
@@ -94,6 +96,7 @@ export function createRig(parts: RigParts): Rig {
   let databaseUrl = database.url
   let brokerUrl = parts.broker?.url ?? ''
   let started = 0
+  let isOver = false
 
   const base = (seedOffset = 0): Program => ({
     stage: stageName,
@@ -119,6 +122,9 @@ export function createRig(parts: RigParts): Rig {
     findings,
     figures,
     base,
+    get isOver() {
+      return isOver
+    },
     get databaseUrl() {
       return databaseUrl
     },
@@ -222,6 +228,7 @@ export function createRig(parts: RigParts): Rig {
       figures[figure] = Math.round(value * 100) / 100
     },
     async dispose() {
+      isOver = true
       for (const member of members) if (member.running) member.signal('SIGKILL')
       await Promise.all(members.map((member) => member.ended))
       for (const way of ways) {

@@ -60,7 +60,7 @@ export const stages: Readonly<Record<string, Stage>> = {
     takeoverMs: 0,
     async open(url, clock) {
       const [{ default: pg }, { pgTransport }] = await Promise.all([import('pg'), import('@evt/transport-pg')])
-      const pool = new pg.Pool({ connectionString: url, max: 8, connectionTimeoutMillis: 5_000, query_timeout: 10_000 })
+      const pool = new pg.Pool({ connectionString: url, max: 8, connectionTimeoutMillis: 5_000, query_timeout: 5_000 })
       // For all its life: while the pool hands a connection over nobody else listens.
       pool.on('connect', (client) => client.on('error', () => undefined))
       pool.on('error', () => undefined)

@@ -82,8 +82,10 @@ export function pgWake({ pool, channel, clock = systemClock, logger = silentLogg
       drop(connection, asError(error))
     }
   }
-  /** One attempt at a time to have a connection. */
+  /** One attempt at a time to have a connection, and none while there is one: a notification may have found it before the retry. */
   const connect = (): Promise<void> => {
+    retry?.cancel()
+    if (own !== undefined) return Promise.resolve()
     connecting ??= runOutside(open).finally(() => {
       connecting = undefined
     })

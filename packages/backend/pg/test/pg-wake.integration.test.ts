@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '@evt/core'
 import { eventually } from '@evt/core/conformance'
 import { type FreshDatabase, freshDatabase } from '@evt/servers'
 import pg from 'pg'
@@ -52,6 +53,40 @@ test('a listener whose connection is lost takes another and is woken, for what i
   wake.notify()
   await eventually(() => woken === 3, 'and hears')
   await wake.close()
+})
+
+test('a lost connection that a notification finds again before the retry is the only one, and the pool can end', async () => {
+  const timers = new Map<() => void, number>()
+  const clock: Clock = {
+    ...systemClock,
+    startTimer(run, delayMs) {
+      const timer = () => run()
+      timers.set(timer, delayMs)
+      return { cancel: () => void timers.delete(timer) }
+    },
+  }
+  const fire = (delayMs: number) => {
+    for (const [timer, afterMs] of [...timers]) if (afterMs === delayMs && timers.delete(timer)) timer()
+  }
+  const pool = new pg.Pool({ connectionString: database.url, max: 4 })
+  pool.on('error', () => undefined)
+  const wake = pgWake({ pool, channel: 'things', clock })
+  let woken = 0
+  wake.listen(() => {
+    woken += 1
+  })
+  await eventually(() => woken === 1, 'it listens')
+  const [before] = await listeners()
+  await database.pool.query('select pg_terminate_backend($1)', [before!.pid])
+  await eventually(() => pool.totalCount === 0, 'the connection is lost')
+  wake.notify()
+  fire(10)
+  await eventually(() => woken >= 2, 'the notification brings it back')
+  fire(1_000)
+  await wake.close()
+  // A connection that nobody gives back keeps the pool from ending.
+  expect(pool.totalCount).toBe(0)
+  await pool.end()
 })
 
 test('after close nothing is sent or heard, and the pool can end', async () => {

@@ -26,7 +26,7 @@ export function startCrew(rig: Rig, size: number, make: (index: number) => Membe
     running.add(member)
     void member.ended.then(({ code, signal, stderr }) => {
       running.delete(member)
-      if (resting) return
+      if (resting || rig.isOver) return
       rig.expect('a program died by itself', signal === 'SIGKILL', `${member.program} ${code ?? signal}`, stderr)
       if (signal !== 'SIGKILL') failures += 1
       // One that cannot even start would be replaced for ever.
