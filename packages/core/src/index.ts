@@ -56,6 +56,7 @@ export { partitionOf } from './partition.ts'
 export type { Published, PublishOptions } from './publish-options.ts'
 export { type PushSource, type PushSourceOptions, pushSource } from './push-source.ts'
 export { type Backoff, type RetryDecision, type RetryPolicy, retryDecision } from './retry-policy.ts'
+export { Roster, type Rostered } from './roster.ts'
 export {
   type SchemaInput,
   type SchemaIssue,

@@ -205,6 +205,22 @@ for (const server of [nats, natsFloor]) {
       expect(told.cuts).toEqual([[2, expect.stringContaining(stream())]])
     })
 
+    it('reports unread messages that somebody purged, though the server takes the consumer along', async () => {
+      const transport = await open()
+      const told = listener()
+      const consumer = await transport.consume(specOf('a'), told)
+      await transport.publish(Array.from({ length: 10 }, (_each, n) => outgoing(String(n))))
+      await consumer.settle(acks(await readSome(consumer, 2)))
+      const manager = await connection.jetstreamManager()
+      await manager.streams.purge(stream(), { keep: 3 })
+      await transport.trim(topic)
+      await transport.trim(topic)
+      expect((await readSome(consumer, 3)).map(textOf)).toEqual(['7', '8', '9'])
+      await transport.trim(topic)
+      expect(told.cuts).toEqual([[5, expect.stringContaining(stream())]])
+      await consumer.close()
+    })
+
     it('sends nothing under a name with line breaks, spaces or wildcards', async () => {
       const core = natsTransport({ connection, prefix: place.prefix })
       await core.open()

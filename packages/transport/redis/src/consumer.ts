@@ -36,7 +36,7 @@ export async function redisConsumer(parts: ConsumerParts): Promise<Consumer> {
     for (let index = 0; index < streams.length; index += 1) {
       const result = Number(results[index])
       const stream = streams[index]!
-      reader.forget(stream.settled)
+      reader.forget(stream.batch)
       if (result < 0) refusals.push(...stream.batch.map(refusalOf))
       else gone += result
     }

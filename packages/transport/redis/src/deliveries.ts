@@ -1,8 +1,8 @@
-import type { TransportDelivery } from '@evt/core'
+import type { Rostered, TransportDelivery } from '@evt/core'
 import { readEntry } from './entries.ts'
 
 /** What a settlement needs to name its entry: the session is the fencing token. */
-export interface Receipt {
+export interface Receipt extends Rostered {
   readonly session: string
   /** 0 for the group's retry stream, else the place of the stream in the topic. */
   readonly label: number
@@ -28,6 +28,25 @@ export interface DeliveryContext {
   readonly leaseMs: number
 }
 
+/** An entry of a topic without partitions that nobody has seen before. */
+export function toNewDelivery(id: string, fields: readonly Buffer[], context: DeliveryContext): TransportDelivery {
+  const { session, leaseMs } = context
+  const { headers, payload, key } = readEntry(fields)
+  const receipt: Receipt = { session, label: 1, id, place: -1, number: 0 }
+  return {
+    headers,
+    payload,
+    key,
+    partition: 0,
+    position: id,
+    attempt: 1,
+    deliveries: 1,
+    suspect: false,
+    leaseMs,
+    receipt,
+  }
+}
+
 export function toDelivery(entry: HandedEntry, context: DeliveryContext): TransportDelivery {
   const [label, idBytes, fields, noted, count, suspect] = entry
   const { session, partitioned, leaseMs } = context
@@ -45,7 +64,7 @@ export function toDelivery(entry: HandedEntry, context: DeliveryContext): Transp
     if (attempt === 0) attempt = wholeOr(rest?.get('attempt'), 1)
   }
   if (attempt === 0) attempt = 1
-  const receipt: Receipt = { session, label, id }
+  const receipt: Receipt = { session, label, id, place: -1, number: 0 }
   return { headers, payload, key, partition, position, attempt, deliveries, suspect: suspect === 1, leaseMs, receipt }
 }
 

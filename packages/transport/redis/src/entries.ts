@@ -33,17 +33,24 @@ export function readEntry(fields: readonly Buffer[]): EntryFields {
   let key: string | undefined
   let rest: Map<string, string> | undefined
   for (let index = 0; index + 1 < fields.length; index += 2) {
-    const name = fields[index]!.toString('latin1')
+    const name = fields[index]!
     const value = fields[index + 1]!
-    if (name === 'headers') headers = readHeaders(value.toString('utf8'))
-    else if (name === 'payload') payload = value
-    else if (name === 'key') key = value.toString('utf8')
+    if (is(name, 'headers')) headers = readHeaders(value.toString('utf8'))
+    else if (is(name, 'payload')) payload = value
+    else if (is(name, 'key')) key = value.toString('utf8')
     else {
       rest ??= new Map()
-      rest.set(name, value.toString('utf8'))
+      rest.set(name.toString('latin1'), value.toString('utf8'))
     }
   }
   return { headers, payload, key: key ?? headers[keyHeader], rest }
+}
+
+/** Compared where it is: to make a text of each name would take as long as all the rest. */
+function is(name: Buffer, text: string): boolean {
+  if (name.length !== text.length) return false
+  for (let index = 0; index < text.length; index += 1) if (name[index] !== text.charCodeAt(index)) return false
+  return true
 }
 
 const none: Headers = Object.freeze(Object.create(null))

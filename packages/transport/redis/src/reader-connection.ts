@@ -10,6 +10,8 @@ export interface ReaderConnection {
   unblock(): void
   /** Lets the connection go; the next question makes another, perhaps to another server. */
   drop(): void
+  /** Lets it go for good. */
+  close(): void
 }
 
 const graceMs = 3_000
@@ -21,6 +23,8 @@ export function readerConnection(client: RedisClient, clock: Clock): ReaderConne
   let id: string | undefined
   let blocked = false
   let unblocking: Timer | undefined
+  /** Listened to as long as reads come with it: to begin and end that for each takes longer than the rest of the waiting. */
+  let watched: AbortSignal | undefined
 
   const connect = () => {
     const fresh = client.duplicate({
@@ -50,6 +54,12 @@ export function readerConnection(client: RedisClient, clock: Clock): ReaderConne
       unblock()
     }, unblockEveryMs)
   }
+  const watch = (signal: AbortSignal | undefined) => {
+    if (signal === watched) return
+    watched?.removeEventListener('abort', unblock)
+    watched = signal
+    watched?.addEventListener('abort', unblock)
+  }
   const ask: ReaderConnection['ask'] = (limitMs, work) => {
     connection ??= connect()
     const asked = connection
@@ -72,12 +82,11 @@ export function readerConnection(client: RedisClient, clock: Clock): ReaderConne
         if (connection !== undefined) id = String(answer)
       }
       if (signal.aborted) return null
-      signal.addEventListener('abort', unblock)
+      watch(signal)
       blocked = true
       try {
         return await ask(waitMs + graceMs, (asked) => asked.callBuffer(command, args))
       } finally {
-        signal.removeEventListener('abort', unblock)
         blocked = false
         unblocking?.cancel()
         unblocking = undefined
@@ -85,5 +94,9 @@ export function readerConnection(client: RedisClient, clock: Clock): ReaderConne
     },
     unblock,
     drop,
+    close() {
+      watch(undefined)
+      drop()
+    },
   }
 }

@@ -1,7 +1,7 @@
-import { crashPoint, evtError, type Room, type TransportDelivery } from '@evt/core'
+import { crashPoint, evtError, type Room, Roster, type Settlement, type TransportDelivery } from '@evt/core'
 import { isServerReply, type RedisArgument, redisFailure, replyWord, runScript } from '@evt/redis'
 import type { ConsumerParts } from './consumer-parts.ts'
-import { type HandedEntry, type Receipt, receiptOf, toDelivery } from './deliveries.ts'
+import { type HandedEntry, type Receipt, receiptOf, toDelivery, toNewDelivery } from './deliveries.ts'
 import { groupMissing } from './errors.ts'
 import type { Group } from './group.ts'
 import { readerConnection } from './reader-connection.ts'
@@ -13,8 +13,8 @@ export interface Reader {
   read(room: Room, signal: AbortSignal): Promise<readonly TransportDelivery[]>
   /** The server has heard of the session at this time or later. */
   renewed(session: string, atMs: number): void
-  /** These are settled. */
-  forget(receipts: readonly Receipt[]): void
+  /** These are settled; one that has only been started is still held. */
+  forget(settlements: readonly Settlement[]): void
   /** There will be something to look for besides new messages. */
   lookWithin(ms: number): void
   close(): Promise<void>
@@ -33,7 +33,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
   const { consumer: name, leaseMs } = spec
   const partitioned = topic.partitions !== undefined
   const connection = readerConnection(client, clock)
-  const held = new Set<Receipt>()
+  let held = new Roster<Receipt>()
   let session = ''
   let renewedMs = 0
   let inDoubt = false
@@ -57,7 +57,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     nextLookMs = 0
     nextSweepMs = 0
     inDoubt = false
-    held.clear()
+    held = new Roster()
   }
   const lose = async (cause: Error, starts: readonly Start[] = []) => {
     await begin(starts)
@@ -74,19 +74,17 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     if (result >= 0) renewedMs = sentMs
     return result < 0
   }
-  const admit = (entries: readonly HandedEntry[]) => {
+  const admit = (deliveries: readonly TransportDelivery[]) => {
     crashPoint('transport.claimed')
     let bytes = 0
-    const context = { session, partitioned, leaseMs }
-    const deliveries = entries.map((entry) => {
-      const delivery = toDelivery(entry, context)
-      const [label, id, , , count] = entry
+    for (let index = 0; index < deliveries.length; index += 1) {
+      const delivery = deliveries[index]!
+      const receipt = receiptOf(delivery)
       // What comes a second time may lie before what has come since.
-      if (group.ephemeral && label > 0 && count === 1) seen[label - 1] = id.toString('latin1')
-      held.add(receiptOf(delivery))
+      if (group.ephemeral && receipt.label > 0 && delivery.deliveries === 1) seen[receipt.label - 1] = receipt.id
+      held.add(receipt)
       bytes += delivery.payload.byteLength
-      return delivery
-    })
+    }
     averageBytes = bytes / deliveries.length
     return deliveries
   }
@@ -97,7 +95,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     const sweep = sentMs >= nextSweepMs
     const isInDoubt = inDoubt
     firstPartition += 1
-    const call = group.read(session, { room, sweep, firstPartition, held: isInDoubt ? [...held] : undefined })
+    const call = group.read(session, { room, sweep, firstPartition, held: isInDoubt ? held.inOrder() : undefined })
     inDoubt = true
     const reply = (await connection.ask(answerLimitMs, (asked) => runScript(asked, call))) as ReadReply
     const [alive, entries, soonMs, gone, cut, ...ids] = reply
@@ -114,7 +112,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     if (cut > 0) events.cut(cut, 'retention removed unread messages')
     if (entries.length === 0) return []
     wokenInVain = false
-    return admit(entries)
+    return admit(entries.map((entry) => toDelivery(entry, { session, partitioned, leaseMs })))
   }
   /** New messages, or as long a wait as there is time until the next look. */
   const wait = async (room: number, signal: AbortSignal) => {
@@ -144,7 +142,8 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     }
     // RESP3 answers with a map, RESP2 with a list of pairs.
     const entries = (Array.isArray(reply[0]) ? reply[0][1] : reply[1]) as readonly [Buffer, readonly Buffer[] | null][]
-    return admit(entries.map(([id, fields]) => [1, id, fields ?? [], 0, 1, 0]))
+    const context = { session, partitioned, leaseMs }
+    return admit(entries.map((entry) => toNewDelivery(entry[0].toString('latin1'), entry[1] ?? [], context)))
   }
   /** Makes again what is gone, where that is wanted. */
   const heal = async (error: unknown) => {
@@ -195,8 +194,12 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     renewed(of, atMs) {
       if (of === session) renewedMs = Math.max(renewedMs, atMs)
     },
-    forget(receipts) {
-      for (const receipt of receipts) held.delete(receipt)
+    forget(settlements) {
+      for (const { as, delivery } of settlements) {
+        const receipt = receiptOf(delivery)
+        // Those of a former session are not among them.
+        if (as !== 'started' && receipt.session === session) held.remove(receipt)
+      }
     },
     lookWithin(ms) {
       const dueMs = clock.monotonicMs() + ms
@@ -208,7 +211,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
       closed = true
       connection.unblock()
       await reading
-      connection.drop()
+      connection.close()
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Refusal, Settlement } from '@evt/core'
 import type { RedisArgument } from '@evt/redis'
-import { type Receipt, receiptOf } from './deliveries.ts'
+import { receiptOf } from './deliveries.ts'
 
 /** The settlements of one stream, as the settle script takes them. */
 export interface StreamSettlements {
@@ -8,10 +8,8 @@ export interface StreamSettlements {
   readonly batch: Settlement[]
   readonly acknowledged: string[]
   readonly others: RedisArgument[]
-  /** What is no longer held once they are done. */
-  readonly settled: Receipt[]
   /** What may be handed out again before the answer is here. */
-  readonly released: Receipt[]
+  readonly released: Settlement[]
 }
 
 /** Settlements of a session by stream. Those of another session have lost their lease. */
@@ -30,14 +28,13 @@ export function byStream(
     const { label, id } = receipt
     let stream = streams.get(label)
     if (stream === undefined) {
-      stream = { label, batch: [], acknowledged: [], others: [], settled: [], released: [] }
+      stream = { label, batch: [], acknowledged: [], others: [], released: [] }
       streams.set(label, stream)
     }
     stream.batch.push(settlement)
     if (settlement.as === 'ack') stream.acknowledged.push(id)
     else stream.others.push(settlement.as, id, ...detailsOf(settlement))
-    if (settlement.as === 'release') stream.released.push(receipt)
-    else if (settlement.as !== 'started') stream.settled.push(receipt)
+    if (settlement.as === 'release') stream.released.push(settlement)
   }
   return { streams: [...streams.values()], refusals }
 }

@@ -41,7 +41,8 @@ export function testPlace(url: string, prefix: string): TestPlace {
       return transport
     },
     close() {
-      for (const client of clients) client.disconnect()
+      // One that has ended already would be waited for once more.
+      for (const client of clients) if (client.status !== 'end') client.disconnect()
     },
   }
 }
