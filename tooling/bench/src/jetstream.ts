@@ -49,8 +49,11 @@ export function headerLines(id: string, nowMs: number): readonly (readonly [stri
   ]
 }
 
-/** Publishes as fast as a hand-written loop can: bytes of its own for the headers, one inbox for all answers. */
-export function publisherByHand({ connection, subject }: JetstreamPlace): (payload: Order) => Promise<string> {
+/** Sends bytes with headers to the stream and resolves when it has them. */
+type Send = (headers: Buffer, payload: Uint8Array) => Promise<void>
+
+/** As fast as a hand-written loop can: bytes of its own for the headers, one inbox for all answers. */
+function senderByHand({ connection, subject }: JetstreamPlace): Send {
   const inbox = createInbox()
   const waiting = new Map<string, { resolve(): void; reject(error: Error): void }>()
   const accepted = Buffer.from('{"stream":')
@@ -64,6 +67,17 @@ export function publisherByHand({ connection, subject }: JetstreamPlace): (paylo
     },
   })
   let count = 0
+  return (headers, payload) => {
+    count += 1
+    const name = String(count)
+    // The client sends whatever `encode` gives.
+    connection.publish(subject, payload, { reply: `${inbox}.${name}`, headers: { encode: () => headers } as never })
+    return new Promise<void>((resolve, reject) => waiting.set(name, { resolve, reject }))
+  }
+}
+
+export function publisherByHand(place: JetstreamPlace): (payload: Order) => Promise<string> {
+  const send = senderByHand(place)
   let lastMs = 0
   let time = ''
   return async (payload) => {
@@ -77,15 +91,20 @@ export function publisherByHand({ connection, subject }: JetstreamPlace): (paylo
       `NATS/1.0\r\nNats-Msg-Id: ${id}\r\nce-specversion: 1.0\r\nce-id: ${id}\r\nce-source: /bench\r\nce-type: order.created\r\nce-time: ${time}\r\nce-dataschema: urn:evt:order.created:1\r\ncontent-type: application/json\r\n\r\n`,
       'latin1',
     )
-    count += 1
-    const name = String(count)
-    connection.publish(subject, Buffer.from(JSON.stringify(payload)), {
-      reply: `${inbox}.${name}`,
-      // The client sends whatever this gives.
-      headers: { encode: () => headers } as never,
-    })
-    await new Promise<void>((resolve, reject) => waiting.set(name, { resolve, reject }))
+    await send(headers, Buffer.from(JSON.stringify(payload)))
     return id
+  }
+}
+
+/** The same for messages that have their headers already. */
+export function rawPublisherOf(
+  place: JetstreamPlace,
+): (id: string, headers: Readonly<Record<string, string>>, payload: Uint8Array) => Promise<void> {
+  const send = senderByHand(place)
+  return (id, headers, payload) => {
+    let lines = `NATS/1.0\r\nNats-Msg-Id: ${id}\r\n`
+    for (const name in headers) lines += `${name}: ${headers[name]}\r\n`
+    return send(Buffer.from(`${lines}\r\n`, 'latin1'), payload)
   }
 }
 

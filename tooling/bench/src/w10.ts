@@ -1,10 +1,9 @@
 import { createBus, memoryTransport, silentLogger, type Transport } from '@evt/core'
 import { pgOutbox } from '@evt/outbox-pg'
-import { freshDatabase } from '@evt/servers'
-import { makeWorkerUtils, Logger as QuietLogger, run as runGraphile } from 'graphile-worker'
-import PgBoss from 'pg-boss'
 import type { Ledger } from './ledger.ts'
-import { KeyedOrder, order } from './order.ts'
+import { KeyedOrder } from './order.ts'
+import { outboxDatabase } from './outbox-database.ts'
+import { graphileJobs, pgBossJobs } from './pg-job-peers.ts'
 import { sideBySide } from './side-by-side.ts'
 import type { Contender, Running, Workload } from './workload.ts'
 
@@ -12,7 +11,6 @@ const backlog = 100_000
 const great = 1_000_000
 const batch = 1_000
 const handlersAtOnce = 64
-const bodyOf = (id: string) => JSON.stringify({ ...order, id })
 
 /** A relay carries committed rows to a transport. A peer does what comes nearest: it works off as many jobs. */
 export const w10: readonly Workload[] = [
@@ -27,8 +25,8 @@ export const w10: readonly Workload[] = [
       rawLoop('raw loop', 'noop'),
       evt('evt', { to: 'noop' }),
       evt('evt, batch 4,000', { to: 'noop', batch: 4_000 }),
-      { ...graphile(), messages: 10_000 },
-      { ...pgBoss(), messages: 5_000 },
+      { ...graphileJobs(), messages: 10_000 },
+      { ...pgBossJobs(), messages: 5_000 },
     ],
     goals: [
       { text: 'of the speed of the raw loop', value: (read) => read.ratio('evt', 'raw loop'), atLeast: 0.8 },
@@ -79,36 +77,6 @@ export const w10: readonly Workload[] = [
     ],
   },
 ]
-
-/** Rows as the outbox writes them, copied from one that it wrote. */
-async function outboxDatabase() {
-  const database = await freshDatabase(8)
-  const outbox = pgOutbox({ pool: database.pool, relay: false, listen: false })
-  await outbox.migrate()
-  const bus = createBus({ service: 'bench', logger: silentLogger, transport: memoryTransport(), outbox })
-  await outbox.run(() => bus.publish(KeyedOrder, { ...order, id: 'template' }))
-  await bus.close()
-  const { pool } = database
-  await pool.query('create table template as select transport, topic, headers from evt_outbox')
-  return {
-    ...database,
-    async fill(rows: number, ledger: Ledger | undefined) {
-      await pool.query('truncate evt_outbox')
-      for (let first = 0; first < rows; first += 10_000) {
-        const ids = Array.from({ length: Math.min(10_000, rows - first) }, (_value, index) => `m-${first + index}`)
-        for (const id of ids) ledger?.sent(id)
-        await pool.query(
-          `insert into evt_outbox (transport, topic, message_id, key, headers, payload)
-           select transport, topic, id, id, replace(headers, headers::json->>'ce-id', id), convert_to($2, 'utf8')
-           from template, unnest($1::text[]) as id`,
-          [ids, bodyOf('template')],
-        )
-      }
-      await pool.query('vacuum (analyze) evt_outbox')
-      await pool.query('checkpoint')
-    },
-  }
-}
 
 /** Reads page after page and deletes each while the next is read, as a relay without any guarantee would. */
 function rawLoop(name: string, handles: 'noop' | 'parsed'): Contender {
@@ -218,85 +186,6 @@ function noop(like: Transport, onMessage: (id: string) => void): Transport {
     async publish(messages) {
       for (const { id } of messages) onMessage(id)
       return []
-    },
-  }
-}
-
-function graphile(): Contender {
-  return {
-    name: 'graphile-worker',
-    async start(): Promise<Running> {
-      const { pool, url, drop } = await freshDatabase(8)
-      const logger = new QuietLogger(() => () => undefined)
-      const utils = await makeWorkerUtils({ connectionString: url, logger })
-      await utils.migrate()
-      await utils.release()
-      return {
-        async prepare(messages, ledger) {
-          const ids = Array.from({ length: messages }, (_value, index) => `m-${index}`)
-          for (const id of ids) ledger?.sent(id)
-          await pool.query(
-            `select graphile_worker.add_job('order', json_build_object('id', id, 'body', $2::text)) from unnest($1::text[]) as id`,
-            [ids, bodyOf('template')],
-          )
-        },
-        async run(messages, ledger) {
-          let left = messages
-          let finished = () => {}
-          const all = new Promise<void>((resolve) => {
-            finished = resolve
-          })
-          const task = async (payload: unknown) => {
-            ledger?.handled((payload as { id: string }).id)
-            left -= 1
-            if (left === 0) finished()
-          }
-          const settings = { connectionString: url, concurrency: 24, logger, noHandleSignals: true }
-          const runner = await runGraphile({ ...settings, taskList: { order: task } })
-          await all
-          await runner.stop()
-        },
-        stop: drop,
-      }
-    },
-  }
-}
-
-function pgBoss(): Contender {
-  return {
-    name: 'pg-boss',
-    async start(): Promise<Running> {
-      const { url, drop } = await freshDatabase(2)
-      const boss = new PgBoss({ connectionString: url, max: 6, supervise: false, schedule: false })
-      await boss.start()
-      await boss.createQueue('order')
-      return {
-        async prepare(messages, ledger) {
-          for (let first = 0; first < messages; first += 1_000) {
-            const jobs = Array.from({ length: 1_000 }, (_value, index) => ({
-              name: 'order',
-              data: { ...order, id: `m-${first + index}` },
-            }))
-            for (const { data } of jobs) ledger?.sent(data.id)
-            await boss.insert(jobs)
-          }
-        },
-        async run(messages, ledger) {
-          for (let left = messages; left > 0; ) {
-            const jobs = await boss.fetch<typeof order>('order', { batchSize: batch })
-            for (const { data } of jobs) ledger?.handled(data.id)
-            await boss.complete(
-              'order',
-              jobs.map(({ id }) => id),
-            )
-            left -= jobs.length
-          }
-        },
-        async stop() {
-          await boss.stop({ graceful: false })
-          await drop()
-        },
-      }
     },
   }
 }

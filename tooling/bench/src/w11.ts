@@ -2,7 +2,7 @@ import { createBus, memoryTransport, silentLogger } from '@evt/core'
 import { pgOutbox } from '@evt/outbox-pg'
 import { freshDatabase } from '@evt/servers'
 import { Logger as QuietLogger, run as runGraphile } from 'graphile-worker'
-import type { PoolClient } from 'pg'
+import pg, { type PoolClient } from 'pg'
 import PgBoss from 'pg-boss'
 import { KeyedOrder, order } from './order.ts'
 import type { LatencyContender, Workload } from './workload.ts'
@@ -23,7 +23,12 @@ function at(perSecond: number): Workload {
     seconds: 4,
     servers: ['postgres'],
     // The peers do not keep up with more.
-    contenders: [handWritten(), evt(), ...(perSecond <= 400 ? [graphile(), pgBoss()] : [])],
+    contenders: [
+      handWritten(),
+      evt('evt'),
+      evt('evt, relay with its own pool', true),
+      ...(perSecond <= 400 ? [graphile(), pgBoss()] : []),
+    ],
     goals: [
       { text: 'ms, median', value: (read) => read.figure('evt', 'p50 ms'), atMost: 5 },
       { text: 'ms, 99th percentile', value: (read) => read.figure('evt', 'p99 ms'), atMost: 15 },
@@ -86,12 +91,13 @@ function handWritten(): LatencyContender {
   }
 }
 
-function evt(): LatencyContender {
+function evt(name: string, hasOwnPool = false): LatencyContender {
   return {
-    name: 'evt',
+    name,
     async start(arrived) {
-      const { pool, drop } = await ordersDatabase()
-      const outbox = pgOutbox({ pool })
+      const { pool, url, drop } = await ordersDatabase()
+      const own = hasOwnPool ? new pg.Pool({ connectionString: url, max: 2 }) : undefined
+      const outbox = pgOutbox({ pool, relay: { pool: own } })
       await outbox.migrate()
       const bus = createBus({ service: 'bench', logger: silentLogger, transport: memoryTransport(), outbox })
       await bus.subscribe(KeyedOrder, ({ id }) => arrived(id), { group: 'bench', concurrency: 64 })
@@ -122,6 +128,7 @@ function evt(): LatencyContender {
         },
         async stop() {
           await bus.close()
+          await own?.end()
           await drop()
         },
       }

@@ -7,6 +7,7 @@ import { isGood, printResult, printSummary, progressLine } from './report.ts'
 import { type Order, type Result, runScenario } from './run-scenario.ts'
 import type { Need } from './scenario.ts'
 import { scenarios } from './scenarios/index.ts'
+import { lacking } from './scenarios/lacking.ts'
 import { createServers } from './servers.ts'
 import { type Stage, stageOf } from './stages.ts'
 
@@ -21,6 +22,7 @@ async function main(): Promise<boolean> {
       console.log(
         `${id.padEnd(4)} ${title}${needs ? ` (needs ${needs === 'broker' ? 'a broker' : 'a broker beside PostgreSQL'})` : ''}`,
       )
+    for (const { id, title, lacks } of lacking) console.log(`${id.padEnd(4)} ${title} (not yet: needs ${lacks})`)
     return true
   }
   const folder = `${root}.faults/${new Date().toISOString().replaceAll(/[:.]/g, '-')}`
@@ -37,6 +39,7 @@ async function main(): Promise<boolean> {
     }
   }
   const whole = wanted.ids.length === 0 && wanted.bug === undefined
+  if (whole && !wanted.bugs) leftOut.push(...lacking.map(({ id, lacks }) => `${id}: needs ${lacks}, not there yet`))
   for (const [name, { scenario: id, quick }] of Object.entries(bugs)) {
     const scenario = chosen.find((one) => one.id === id)
     const isDue = wanted.bugs || (whole && (wanted.tier === 'long' || quick === true))

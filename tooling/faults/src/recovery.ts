@@ -7,6 +7,12 @@ const probes = 16
 const startLimitMs = 60_000
 let probed = 0
 
+/** Waits until a handler has a message numbered from `first` to below `end`, so that what is done next strikes their like. */
+export async function begun(rig: Rig, first: number, end: number): Promise<void> {
+  const isBegun = () => rig.ledger.of('start').some(({ number }) => number >= first && number < end)
+  rig.expect('no work began', await until(isBegun, startLimitMs, 100))
+}
+
 /**
  * Publishes some messages and waits until a handler has one that was published after that moment, at most so long after it
  * was published: starting a process on a busy machine is nobody's recovery.

@@ -79,7 +79,8 @@ export const stages: Readonly<Record<string, Stage>> = {
     failsOnMissing: true,
     async open(url, clock, { onMissing } = {}) {
       const [{ Redis }, { redisTransport }] = await Promise.all([import('ioredis'), import('@evt/transport-redis')])
-      const client = new Redis(url)
+      // As the transport asks for: a connection that swallows everything is given up.
+      const client = new Redis(url, { keepAlive: 5_000, socketTimeout: 3_000 })
       client.on('error', () => undefined)
       return {
         transport: redisTransport({ client, clock, onMissing }),

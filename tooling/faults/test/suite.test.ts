@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { readArguments } from '../src/arguments.ts'
 import { bugs } from '../src/bugs/index.ts'
 import { scenarios } from '../src/scenarios/index.ts'
+import { lacking } from '../src/scenarios/lacking.ts'
 
 const documented = readFileSync(new URL('../../../docs/faults.md', import.meta.url), 'utf8')
 
@@ -9,6 +10,14 @@ test('every scenario has an id of its own, which the documentation explains', ()
   const ids = scenarios.map((scenario) => scenario.id)
   expect(new Set(ids).size).toBe(ids.length)
   for (const id of ids) expect(documented).toContain(`| ${id.split('-')[0]} `)
+})
+
+test('every fault of the documentation has its scenario, or is listed with what it lacks', () => {
+  const known = new Set([...scenarios.map(({ id }) => id.split('-')[0]), ...lacking.map(({ id }) => id)])
+  const ids = [...documented.matchAll(/^\| (F\d+) /gm)].map(([, id]) => id!)
+  expect(ids).toHaveLength(38)
+  expect(ids.filter((id) => !known.has(id))).toEqual([])
+  for (const { id, lacks } of lacking) expect(documented).toMatch(new RegExp(`^\\| ${id} .*needs ${lacks}`, 'm'))
 })
 
 test('a quick size is at most the long one', () => {

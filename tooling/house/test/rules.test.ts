@@ -94,7 +94,7 @@ const spoiled: readonly Spoiled[] = [
   written('an undeclared import', `${pg}/src/x.ts`, "import 'pg'", `${name}: imports are declared`),
   { what: 'a missing README', spoil: () => rmSync(join(tree.root, pg, 'README.md')), found: `${name}: README` },
   written('a README under another name', `${pg}/README.md`, '# saga\n', `${name}: README`),
-  written('a README of 61 lines', `${pg}/README.md`, `# ${name}${'\n.'.repeat(60)}`, `${name}: README`),
+  written('a README of 71 lines', `${pg}/README.md`, `# ${name}${'\n.'.repeat(70)}`, `${name}: README`),
   written('an adapter that runs no suite', `${pg}/test/saga.test.ts`, '', `${name}: conformance`),
   written(
     'a transport that runs no suite',

@@ -24,7 +24,7 @@ export interface PgOutboxOptions {
   /** Default `evt_outbox`; the lead of the relay is kept in `<table>_lead`. */
   readonly table?: string | undefined
   /** `false`: this process writes rows and never publishes them by itself. */
-  readonly relay?: false | RelayOptions | undefined
+  readonly relay?: false | PgRelayOptions | undefined
   /**
    * Tells relays in other processes of a commit, and listens for them, on one connection more. Default: over the same pool
    * where that is pg's own and has room for it. Behind a transaction pooler give a pool with a direct address, or `false`.
@@ -32,6 +32,13 @@ export interface PgOutboxOptions {
   readonly listen?: false | { readonly pool: PgListenPool } | undefined
   /** How long a transaction may wait for its next statement before the server ends it. Default 60,000; 0: the server's own. */
   readonly idleInTransactionMs?: number | undefined
+}
+export interface PgRelayOptions extends RelayOptions {
+  /**
+   * Where the relay's statements run, two at a time. Default the outbox's pool, in whose queue they wait behind transactions
+   * where all connections are busy.
+   */
+  readonly pool?: PgPoolLike | undefined
 }
 /** Outbox and transactions of one database. */
 export interface PgOutbox extends Outbox<PgTransaction>, Omit<PgTransactions, 'ambient'> {
@@ -54,8 +61,10 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
   const lead = `${name}_lead`
   const relays = options.relay !== false
   const transactions = pgTransactions({ pool, idleInTransactionMs: options.idleInTransactionMs })
-  const store = pgOutboxStore({ pool, schema, table: name })
-  const relay = createRelay(store as never, options.relay === false ? {} : options.relay)
+  const { pool: relayPool = pool, ...relayOptions } = options.relay === false ? {} : (options.relay ?? {})
+  checkFunction('relay.pool.connect', relayPool?.connect)
+  const store = pgOutboxStore({ pool: relayPool, schema, table: name })
+  const relay = createRelay(store as never, relayOptions)
   const listenPool = listenPoolOf(options)
   let wake: PgWake | undefined
   const buffers = new WeakMap<PgTransaction, StoredMessage[]>()

@@ -180,8 +180,8 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
             for (const each of progress.values()) each.dirty = true
             await commit().catch(parts.failing)
           },
-          fetched(partition, { records, next: to }) {
-            const items = progress.get(partition)?.add(records, to, parts.attemptOf) ?? []
+          fetched(partition, fetched) {
+            const items = progress.get(partition)?.add(fetched, parts.attemptOf) ?? []
             if (items.length > 0) parts.arrived(items)
           },
           wants: (partition) => parts.wants() && progress.get(partition)?.hasRoom === true,

@@ -1,4 +1,4 @@
-import type { Committed, KafkaRecord } from './client.ts'
+import type { Committed, Fetched, KafkaRecord } from './client.ts'
 import {
   decodeProgress,
   encodeProgress,
@@ -33,10 +33,11 @@ export interface Snapshot extends Committed {
 }
 
 /**
- * How far messages that are fetched anyway are declared started in advance, or as many as one read may hand over: the price
- * of a crash is as many suspects, the price of less a commit that every read waits for.
+ * How far messages that are there anyway are declared started in advance, or as many as two reads may hand over: the price of
+ * a crash is as many suspects, the price of less is that reads wait for commits.
  */
 const leastAhead = 256
+const readsAhead = 2
 const nothing: KafkaRecord = { offset: -1, timestampMs: 0, key: null, value: null, headers: [], bytes: 0 }
 /** The span between the oldest message that is not done and the newest, at which fetching stops. */
 const maxSpan = 12_000
@@ -56,6 +57,8 @@ export class Progress {
   #items: Item[] = []
   #head = 0
   #next: number
+  /** Behind the last message that is known to be on the server. */
+  #end = 0
   #loaded: ProgressMetadata
   #loadedAt: number
   #handedUpTo = 0
@@ -90,7 +93,7 @@ export class Progress {
     return this.#next - this.base < maxSpan && this.#metadataBytes < fullMetadataBytes
   }
   /** Takes in fetched records; answers those that are not done. */
-  add(records: readonly KafkaRecord[], next: number, told: (record: KafkaRecord) => number): Item[] {
+  add({ records, next, end }: Fetched, told: (record: KafkaRecord) => number): Item[] {
     const added: Item[] = []
     for (const record of records) {
       if (record.offset < this.#next) continue
@@ -101,6 +104,7 @@ export class Progress {
       else added.push(item)
     }
     this.#next = Math.max(this.#next, next)
+    this.#end = Math.max(this.#next, end)
     // Records that are none of ours move the offset too; without a message behind them nobody else would say so.
     if (added.length === 0) this.#advance()
     return added
@@ -184,7 +188,7 @@ export class Progress {
       if (item.offset >= end) break
       if (item.state === 'held' || item.suspect) lastHeld = item.offset + 1
     }
-    const ahead = Math.min(this.#handedUpTo + Math.max(leastAhead, this.room), this.#next)
+    const ahead = Math.min(this.#handedUpTo + Math.max(leastAhead, readsAhead * this.room), this.#end)
     const startedUpTo = Math.max(base, exact ? lastHeld : Math.max(ahead, lastHeld))
     for (let index = this.#head; index < this.#items.length; index += 1) {
       const item = this.#items[index]!

@@ -3,13 +3,16 @@ import { type FreshKafka, kafka } from '@evt/servers'
 import { kafkaTransport } from '../src/index.ts'
 import { eventually, range } from './raw.ts'
 
+/** The least that is allowed. */
+const sessionMs = 6_000
 const Numbered = defineEvent('raw.numbered', { schema: type<{ n: number }>() })
 
 kafka.describe('a bus over Kafka', () => {
   let place: FreshKafka
   const buses: Bus[] = []
   const open = () => {
-    const transport = kafkaTransport({ brokers: place.brokers, prefix: `${place.prefix}.`, partitions: 2 })
+    const options = { prefix: `${place.prefix}.`, partitions: 2, sessionMs }
+    const transport = kafkaTransport({ brokers: place.brokers, ...options })
     const bus = createBus({ service: 'test', transport, logger: silentLogger })
     buses.push(bus)
     return bus
@@ -75,5 +78,23 @@ kafka.describe('a bus over Kafka', () => {
     await eventually(() => finished.size === 600, 'the rest is handled')
     await next.close()
     expect([...finished].filter(([, runs]) => runs > 1)).toEqual([])
+  }, 60_000)
+
+  test('a handler that takes longer than the session keeps it, and the other member is not given its message', async () => {
+    const runs: string[] = []
+    const ends: string[] = []
+    for (const name of ['one', 'other']) {
+      const handler = async () => {
+        runs.push(name)
+        await new Promise((resolve) => setTimeout(resolve, sessionMs + 2_000))
+        ends.push(name)
+      }
+      await open().subscribe(Numbered, handler, { group: 'a' })
+    }
+    await buses[0]!.publish(Numbered, { n: 1 })
+    await eventually(() => ends.length > 0, 'it is done')
+    for (const bus of buses) await bus.close()
+    expect(runs).toHaveLength(1)
+    expect(ends).toEqual(runs)
   }, 60_000)
 })

@@ -8,12 +8,13 @@ import { kafkaTransport } from '../src/index.ts'
 import { acks, consumeAs, eventually, numberOf, outgoing, range, readSome, topic } from './raw.ts'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
-const programOf = (name: string) => fileURLToPath(new URL(`${name}-process.ts`, import.meta.url))
+const handling = fileURLToPath(new URL('handling-process.ts', import.meta.url))
+const holding = fileURLToPath(new URL('holding-process.ts', import.meta.url))
 const Numbered = defineEvent('raw.numbered', { schema: type<{ n: number }>() })
 const quietMs = 500
 
-function start(name: string, ...given: readonly string[]) {
-  const args = ['--conditions=@evt/source', '--import', './tooling/typescript.mjs', programOf(name), ...given]
+function start(program: string, ...given: readonly string[]) {
+  const args = ['--conditions=@evt/source', '--import', './tooling/typescript.mjs', program, ...given]
   return spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
@@ -24,7 +25,7 @@ kafka.describe('a process that is killed between its handlers and their settleme
     await transport.open()
     await transport.declare({ name: topic, partitions: undefined })
     expect(await transport.publish(range(120).map((n) => outgoing(n)))).toEqual([])
-    const child = start('holding', brokers[0]!, `${prefix}.`, '100')
+    const child = start(holding, brokers[0]!, `${prefix}.`, '100')
     const [line] = (await once(child.stdout, 'data')) as [Buffer]
     expect(line.toString()).toBe('holds 100\n')
     child.kill('SIGKILL')
@@ -49,7 +50,7 @@ kafka.describe('a process that is killed between its handlers and their settleme
     await bus.publishMany(range(20).map((n) => Numbered.of({ n })))
     const run = (killedAfter: readonly string[]) => {
       const handled: string[] = []
-      const child = start('handling', brokers[0]!, `${prefix}.`, ...killedAfter)
+      const child = start(handling, brokers[0]!, `${prefix}.`, ...killedAfter)
       createInterface(child.stdout).on('line', (line) => handled.push(line))
       return { child, handled, ended: once(child, 'exit') }
     }

@@ -12,7 +12,7 @@ const record = (offset: number): KafkaRecord => ({
   bytes: 1,
 })
 const added = (progress: Progress, offsets: readonly number[]) =>
-  progress.add(offsets.map(record), offsets.at(-1)! + 1, () => 1)
+  progress.add({ records: offsets.map(record), next: offsets.at(-1)! + 1, end: offsets.at(-1)! + 1 }, () => 1)
 
 describe('the progress of a partition', () => {
   test('the offset committed is that of the oldest message that is not done, over gaps in the offsets', () => {
@@ -93,6 +93,22 @@ describe('the progress of a partition', () => {
     expect(progress.hasRoom).toBe(false)
     progress.done(items[0]!)
     expect(progress.hasRoom).toBe(true)
+  })
+})
+
+describe('messages that are declared started in advance', () => {
+  test('are those that are on the server, so that reads do not wait for commits, and none that nobody has published', () => {
+    const progress = new Progress(0, { offset: 0, metadata: '' })
+    const items = progress.add({ records: range(100).map(record), next: 100, end: 2_000 }, () => 1)
+    progress.room = 300
+    expect(items.slice(0, 10).map((item) => progress.hand(item))).toEqual(range(10).map(() => true))
+    progress.committed(progress.snapshot(false))
+    expect(items.slice(10).some((item) => progress.hand(item))).toBe(false)
+    const more = progress.add({ records: range(700).map((n) => record(100 + n)), next: 800, end: 800 }, () => 1)
+    expect(more.filter((item) => !progress.hand(item)).map(({ offset }) => offset)).toEqual(
+      range(510).map((n) => 100 + n),
+    )
+    expect(progress.snapshot(false).startedUpTo).toBe(800)
   })
 })
 

@@ -1,7 +1,7 @@
 import type { Transport } from '@evt/core'
 import { type FreshKafka, kafka } from '@evt/servers'
 import { kafkajsClient, kafkaTransport } from '../src/index.ts'
-import { acks, consumeAs, numberOf, outgoing, range, readSome, topic } from './raw.ts'
+import { acks, consumeAs, eventually, numberOf, outgoing, range, readSome, topic } from './raw.ts'
 
 kafka.describe('publishing to Kafka', () => {
   let place: FreshKafka
@@ -71,6 +71,42 @@ kafka.describe('publishing to Kafka', () => {
     expect({ ...read!.headers }).toEqual({ 'ce-id': 'x', many: 'a', binary: '\ufffd\ufffd' })
     expect(read!.payload.byteLength).toBe(0)
     expect(read!.key).toBeUndefined()
+    await consumer.close()
+  }, 30_000)
+
+  test('another client reads what is written, and what it writes compressed is read', async () => {
+    await transport.declare({ name: topic, partitions: 1 })
+    const { CompressionTypes, Kafka, logLevel } = await import('kafkajs')
+    const name = `${place.prefix}.${topic}`
+    const client = new Kafka({ brokers: [...place.brokers], logLevel: logLevel.NOTHING })
+    const texts = ['plain', 'ünï', '漢字😀', 'x'.repeat(9_000)]
+    const batch = texts.map((text, n) => ({
+      ...outgoing(n, text.slice(0, 300), { note: text }),
+      payload: Buffer.from(text),
+    }))
+    expect(await transport.publish(batch)).toEqual([])
+    const found: string[][] = []
+    const other = client.consumer({ groupId: `${place.prefix}.other`, maxWaitTimeInMs: 100 })
+    await other.connect()
+    await other.subscribe({ topic: name, fromBeginning: true })
+    await other.run({
+      eachMessage: async ({ message: { key, value, headers } }) =>
+        void found.push([key, value, headers?.ce_id, headers?.note].map((bytes) => String(bytes))),
+    })
+    await eventually(() => found.length === texts.length, 'the other client has read everything')
+    await other.disconnect()
+    expect(found).toEqual(texts.map((text, n) => [text.slice(0, 300), text, String(n), text]))
+
+    const producer = client.producer()
+    await producer.connect()
+    const messages = range(200).map((n) => ({ key: `k${n}`, value: String(n), headers: { ce_id: String(n) } }))
+    await producer.send({ topic: name, messages, compression: CompressionTypes.GZIP })
+    await producer.disconnect()
+    const consumer = await consumeAs(transport, 'a')
+    const read = (await readSome(consumer, texts.length + 200)).slice(texts.length)
+    expect(read.map(numberOf)).toEqual(range(200))
+    expect(read.map(({ headers }) => headers['ce-id'])).toEqual(range(200).map(String))
+    expect(await consumer.settle(acks(read))).toEqual([])
     await consumer.close()
   }, 30_000)
 

@@ -14,6 +14,7 @@ import { consumersOf, inspect, trim } from './places.ts'
 import { Progress } from './progress.ts'
 import { type Encoded, publishAll } from './publish.ts'
 import type { Received } from './received.ts'
+import { createSkipped } from './skipped.ts'
 import { createStreams, type KnownTopic, type Side, type Streams, subjectOf } from './streams.ts'
 
 const floorsEveryMs = 5_000
@@ -34,8 +35,7 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
   let opened: Opened | undefined
   /** Up to where whole groups have acknowledged, as last seen: where one that is made again may begin. */
   const floors = new Map<string, { readonly sequence: number; readonly created: string }>()
-  /** Up to where unread messages were found removed. */
-  const cuts = new Map<string, number>()
+  const skipped = createSkipped()
   /** Who reads here, by topic and consumer. */
   const reading = new Map<string, Set<ConsumerEvents>>()
 
@@ -121,6 +121,7 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
       let { created } = topic
       for (const { name, ack_floor } of infos)
         floors.set(floorKey(topic.stream, name), { sequence: ack_floor.stream_seq, created })
+      for (const info of infos) skipped.begin({ stream: topic.stream, created, firstSequence: 1 }, info)
       const heal = async (durable: Durable, resumeAt: number | undefined, streamCreated: string) => {
         if ((await durableInfo(ask, topic.stream, durable.name)) !== undefined) return
         if (!recreates) throw missing(`Consumer ${durable.name} of stream ${topic.stream}`)
@@ -208,12 +209,13 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
       for (const info of consumers) {
         const key = floorKey(topic.stream, info.name)
         floors.set(key, { sequence: info.ack_floor.stream_seq, created: stream.created })
-        // We remove nothing that is unread: an operator's limits did.
-        const gone = stream.state.first_seq - 1 - Math.max(info.delivered.stream_seq, cuts.get(key) ?? 0)
-        if (gone < 1 || topic.partitions !== undefined) continue
-        cuts.set(key, stream.state.first_seq - 1)
+        if (topic.partitions !== undefined) continue
+        const place = { stream: topic.stream, created: stream.created, firstSequence: stream.state.first_seq }
+        const gone = skipped.since(place, info)
+        if (gone < 1) continue
+        // We remove nothing that is unread.
         for (const events of reading.get(`${name} ${info.config.description}`) ?? [])
-          events.cut(gone, `the limits of stream ${topic.stream} removed them`)
+          events.cut(gone, `limits or somebody removed them from stream ${topic.stream}`)
       }
       return trim(ask, topic, stream, consumers)
     },

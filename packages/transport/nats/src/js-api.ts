@@ -70,8 +70,9 @@ export interface ConsumerConfig {
 }
 export interface ConsumerInfo {
   readonly name: string
+  readonly created: string
   readonly config: ConsumerConfig
-  readonly delivered: { readonly stream_seq: number }
+  readonly delivered: { readonly stream_seq: number; readonly consumer_seq: number }
   readonly ack_floor: { readonly stream_seq: number }
   readonly num_ack_pending: number
   readonly num_pending: number

@@ -16,7 +16,6 @@ import { headerTexts, type NatsMessage } from './client.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import type { Durable } from './durables.ts'
 import { missing, unavailable } from './errors.ts'
-import { decodeHeaders } from './headers.ts'
 import { nanosPerMs } from './js-api.ts'
 import type { Link } from './link.ts'
 import { Progress } from './progress.ts'
@@ -90,8 +89,8 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     pulls.arrived()
     if (progress !== undefined) progress[partition]!.arrived(acknowledgeTo.sequence)
     const payload = message.data
-    const headers = decodeHeaders(headersOf(message, topic.subjects[partition]!, payload))
-    waiting.push(new Received(acknowledgeTo, { headers, payload, partition, generation, leaseMs, leaseEndMs }))
+    const block = headersOf(message, topic.subjects[partition]!, payload)
+    waiting.push(new Received(acknowledgeTo, { block, payload, partition, generation, leaseMs, leaseEndMs }))
   }
   /** A message of the server itself, about a pull. */
   function told(message: NatsMessage): void {

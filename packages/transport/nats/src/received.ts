@@ -1,6 +1,7 @@
 import type { Headers, TransportDelivery } from '@evt/core'
 import type { Attempt } from './attempts.ts'
 import { takeKey } from './encode-message.ts'
+import { decodeHeaders } from './headers.ts'
 
 /** What the subject of an acknowledgement says about its message. */
 export interface AcknowledgeTo {
@@ -50,7 +51,8 @@ function skip(subject: string, at: number, tokens: number): number {
 const isDigits = /^\d+$/
 
 export interface ReceivedParts {
-  readonly headers: Record<string, string>
+  /** Its headers as they came. */
+  readonly block: string
   readonly payload: Uint8Array
   readonly partition: number
   readonly generation: number
@@ -58,39 +60,60 @@ export interface ReceivedParts {
   readonly leaseEndMs: number
 }
 
-/** A message as it was handed to us, and its own receipt. One class for all, its fields set at once. */
+/**
+ * A message as it was handed to us, and its own receipt. What a table or a text has to be made for is made at the first
+ * look: messages wait, and all that they are made of by then is copied by the garbage collector.
+ */
 export class Received implements TransportDelivery {
-  readonly headers: Headers
   readonly payload: Uint8Array
-  readonly key: string | undefined
   readonly partition: number
-  readonly position: string
-  readonly deliveries: number
   readonly leaseMs: number
   attempt = 1
   suspect: boolean
-  readonly receipt: unknown = this
   readonly acknowledgeTo: AcknowledgeTo
   /** Of streams made again: acknowledging over such a change would remove another message. */
   readonly generation: number
   /** Our own clock's end of the lease: JetStream accepts late acknowledgements, so we must refuse them ourselves. */
   leaseEndMs: number
+  #block: string
+  #headers: Headers | undefined
+  #key: string | undefined
 
   constructor(acknowledgeTo: AcknowledgeTo, parts: ReceivedParts) {
-    this.key = takeKey(parts.headers)
-    this.headers = parts.headers
     this.payload = parts.payload
     this.partition = parts.partition
-    this.position = String(acknowledgeTo.sequence)
-    this.deliveries = acknowledgeTo.deliveries
     this.leaseMs = parts.leaseMs
     this.suspect = acknowledgeTo.deliveries > 1
     this.acknowledgeTo = acknowledgeTo
     this.generation = parts.generation
     this.leaseEndMs = parts.leaseEndMs
+    this.#block = parts.block
+  }
+  get headers(): Headers {
+    return this.#headers ?? this.#read()
+  }
+  get key(): string | undefined {
+    if (this.#headers === undefined) this.#read()
+    return this.#key
+  }
+  #read(): Headers {
+    const headers = decodeHeaders(this.#block)
+    this.#block = ''
+    this.#key = takeKey(headers)
+    this.#headers = headers
+    return headers
+  }
+  get deliveries(): number {
+    return this.acknowledgeTo.deliveries
   }
   get sequence(): number {
     return this.acknowledgeTo.sequence
+  }
+  get position(): string {
+    return String(this.acknowledgeTo.sequence)
+  }
+  get receipt(): unknown {
+    return this
   }
   /** Sequence and time: a stream that is made again begins at one, and what was kept about another message is not about this. */
   get place(): string {

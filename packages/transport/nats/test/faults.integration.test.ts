@@ -1,10 +1,10 @@
+import { systemClock } from '@evt/core'
 import { type FreshPrefix, nats, natsFloor, type RunningServer } from '@evt/servers'
 import type { NatsConnection } from 'nats'
 import { jetstreamTransport, natsTransport } from '../src/index.ts'
 import { openProxy } from './proxy.ts'
 import { acks, client, eventually, listener, outgoing, quietMs, readSome, specOf, textOf, topic } from './rig.ts'
 
-const nanos = 1_000_000
 // NATS 2.9 is silent about a consumer that is gone: it is noticed when a pull ends without a word, after six seconds.
 jest.setTimeout(60_000)
 
@@ -39,35 +39,23 @@ for (const server of [nats, natsFloor]) {
       await consumer.close()
     })
 
-    it('names what differs between a stream or consumer and what is wanted, and changes neither', async () => {
-      const first = await open()
-      await first.declare({ name: topic, partitions: undefined })
-      await first.consume(specOf('a'), listener())
-      const second = await open({ duplicateWindowMs: 1_000 })
-      await expect(second.declare({ name: topic, partitions: undefined })).rejects.toMatchObject({
-        code: 'EVT_NATS_CONFIG',
-        details: { field: 'duplicate_window', wanted: 1_000 * nanos, actual: 120_000 * nanos },
+    it('terminates a message once its dead letter is kept, and says so to whoever watches the server', async () => {
+      const transport = await open()
+      const letters: number[] = []
+      connection.subscribe(`$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.${stream()}.>`, {
+        callback: async () => {
+          letters.push((await transport.readDeadLetters(topic, { after: undefined, limit: 10 })).length)
+        },
       })
-      const third = await open()
-      await expect(third.consume(specOf('a', { leaseMs: 1_000 }), listener())).rejects.toMatchObject({
-        code: 'EVT_NATS_CONFIG',
-        details: { field: 'ack_wait', wanted: 1_000 * nanos, actual: 30_000 * nanos },
-      })
-      const manager = await connection.jetstreamManager()
-      expect((await manager.streams.info(stream())).config.duplicate_window).toBe(120_000 * nanos)
-      const [info] = await manager.consumers.list(stream()).next()
-      expect(info?.config.ack_wait).toBe(30_000 * nanos)
-    })
-
-    it('remembers the number of partitions in the stream and refuses another', async () => {
-      const first = await open()
-      await first.declare({ name: topic, partitions: 4 })
-      const second = await open()
-      expect(await second.declare({ name: topic, partitions: undefined })).toEqual({ name: topic, partitions: 4 })
-      await expect(second.declare({ name: topic, partitions: 5 })).rejects.toMatchObject({
-        code: 'EVT_TRANSPORT_PARTITIONS',
-        details: { wanted: 5, actual: 4 },
-      })
+      await transport.publish([outgoing('one')])
+      const consumer = await transport.consume(specOf('a'), listener())
+      const [held] = await readSome(consumer, 1)
+      await consumer.settle([{ delivery: held!, as: 'deadLetter', reason: 'never', history: [] }])
+      await eventually(async () => letters.length === 1, 'the server tells of it')
+      expect(letters).toEqual([1])
+      const [state] = await transport.inspect(topic)
+      expect(state).toMatchObject({ running: 0, deadLettered: 1 })
+      await consumer.close()
     })
 
     it('refuses the acknowledgement of a consumer that stalled past its lease, and another gets the message', async () => {
@@ -147,6 +135,31 @@ for (const server of [nats, natsFloor]) {
       await consumer.close()
     })
 
+    it("makes a consumer in somebody else's stream again where the group had acknowledged up to, as last looked at", async () => {
+      const manager = await connection.jetstreamManager()
+      const name = `${place.prefix}_all`
+      await manager.streams.add({ name, subjects: [`${place.prefix}.evt.>`] })
+      let aheadMs = 0
+      const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs }
+      const transport = await open({ stream: name, clock })
+      const told = listener()
+      const consumer = await transport.consume(specOf('a'), told)
+      await transport.publish([outgoing('one'), outgoing('two')])
+      for (const delivery of await readSome(consumer, 2)) {
+        await consumer.settle(acks([delivery]))
+        aheadMs += 6_000
+      }
+      // An answer of the server to this says that it has answered everything before.
+      await transport.inspect(topic)
+      const [info] = await manager.consumers.list(name).next()
+      await manager.consumers.delete(name, info!.name)
+      await transport.publish([outgoing('three')])
+      const read = await readSome(consumer, 1)
+      expect(read.map(textOf)).toEqual(['three'])
+      expect(told.made).toEqual([`consumer ${info!.name}`])
+      await consumer.close()
+    })
+
     it("leaves what is missing alone under onMissing 'fail' and names it", async () => {
       const transport = await open({ onMissing: 'fail' })
       const consumer = await transport.consume(specOf('a'), listener())
@@ -192,18 +205,19 @@ for (const server of [nats, natsFloor]) {
       expect(told.cuts).toEqual([[2, expect.stringContaining(stream())]])
     })
 
-    it('uses a stream that exists, and names its subjects where they leave a topic out', async () => {
+    it('reports unread messages that somebody purged, though the server takes the consumer along', async () => {
+      const transport = await open()
+      const told = listener()
+      const consumer = await transport.consume(specOf('a'), told)
+      await transport.publish(Array.from({ length: 10 }, (_each, n) => outgoing(String(n))))
+      await consumer.settle(acks(await readSome(consumer, 2)))
       const manager = await connection.jetstreamManager()
-      const name = `${place.prefix}_all`
-      await manager.streams.add({ name, subjects: [`${place.prefix}.evt.order.>`] })
-      const transport = await open({ stream: name })
-      expect(await transport.publish([outgoing('one')])).toEqual([])
-      const consumer = await transport.consume(specOf('a'), listener())
-      expect((await readSome(consumer, 1)).map(textOf)).toEqual(['one'])
-      await expect(transport.declare({ name: 'evt.other', partitions: undefined })).rejects.toMatchObject({
-        code: 'EVT_NATS_CONFIG',
-        details: { field: 'subjects' },
-      })
+      await manager.streams.purge(stream(), { keep: 3 })
+      await transport.trim(topic)
+      await transport.trim(topic)
+      expect((await readSome(consumer, 3)).map(textOf)).toEqual(['7', '8', '9'])
+      await transport.trim(topic)
+      expect(told.cuts).toEqual([[5, expect.stringContaining(stream())]])
       await consumer.close()
     })
 

@@ -8,20 +8,25 @@ export interface Peaks {
 }
 
 const everyMs = 100
+/** So long it must hold them: whoever cannot get in has some more, that are closing, for moments. */
+const looks = 50
 /** Of node-postgres where a program names no number. */
 export const defaultConnections = 12
 
-/** Watches memory and connections; more of these than ever before is told at once, for a process may be killed. */
+/** Watches memory and connections; more of these held than before is told at once, for a process may be killed. */
 export function watchPeaks(program: Program, ofStage: number): Peaks {
   const allowed = (program.connections ?? defaultConnections) + ofStage
+  const recent: number[] = []
   let mostConnections = 0
   let mostRssMb = 0
   const look = () => {
     mostRssMb = Math.max(mostRssMb, rssMb())
     const connections = process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
-    if (connections <= mostConnections) return
-    mostConnections = connections
-    report({ kind: 'connections', most: connections, allowed })
+    if (recent.push(connections) > looks) recent.shift()
+    const held = recent.length < looks ? 0 : Math.min(...recent)
+    if (held <= mostConnections) return
+    mostConnections = held
+    report({ kind: 'connections', most: held, allowed })
   }
   setInterval(look, everyMs).unref()
   return {

@@ -30,21 +30,21 @@ interface RelaySettings {
 const defaultStatementTimeoutMs = 5_000
 
 export function openStore(program: Program, relay: RelaySettings | false): Store {
+  const silentMs = program.statementTimeoutMs ?? defaultStatementTimeoutMs
   const pool = new pg.Pool({
     connectionString: program.databaseUrl,
     max: program.connections ?? defaultConnections,
     connectionTimeoutMillis: 5_000,
-    query_timeout: program.statementTimeoutMs ?? defaultStatementTimeoutMs,
+    query_timeout: silentMs,
     keepAlive: true,
-    // What a half-open connection leaves behind holds its locks until the server gives up on it.
-    idle_in_transaction_session_timeout: program.statementTimeoutMs ?? defaultStatementTimeoutMs,
   })
   pool.on('connect', (client) =>
     client.on('error', (error) => report({ kind: 'error', during: 'connection', text: error.message })),
   )
   pool.on('error', () => undefined)
   const bug = bugOf(program.bug)
-  const transactions = pgOutbox({ pool, relay })
+  // What a half-open connection leaves behind holds its locks until the server gives up on it.
+  const transactions = pgOutbox({ pool, relay, idleInTransactionMs: silentMs })
   const inbox = pgInbox({ pool })
   const deadLetters = pgDlqStore({ pool })
   const rows = bug.rows?.(pgOutboxStore({ pool }), pool)

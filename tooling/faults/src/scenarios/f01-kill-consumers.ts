@@ -27,6 +27,8 @@ export const killConsumers: Scenario = {
       moments.push(machineMs())
       // Killed again before they have recovered, nobody could say how long it takes.
       await recovered(rig, moments.at(-1)!, recoveryLimitMs)
+      // Nor is a machine on which processes start slowly to be left without any.
+      await Promise.all(crew.running.map((member) => member.ready))
     }
     await publishing
     await finish(rig, crew)

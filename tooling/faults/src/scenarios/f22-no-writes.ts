@@ -6,10 +6,9 @@ import { publishAll } from '../nemesis/publish-all.ts'
 import { openOperator } from '../operator/open-operator.ts'
 import type { Refusal } from '../operator/operator.ts'
 import { storeRefusal } from '../operator/store-refusal.ts'
-import { expectNewHandled } from '../recovery.ts'
+import { begun, expectNewHandled } from '../recovery.ts'
 import type { Rig } from '../rig.ts'
 import type { Scenario } from '../scenario.ts'
-import { until } from '../until.ts'
 
 const recoveryLimitMs = 15_000
 
@@ -30,7 +29,7 @@ export const noWrites: Scenario = {
     for (let done = 0; done < refusals; done += 1) {
       const first = done * each
       const publishing = publishAll(rig, { first, count: each, perSecond })
-      await until(() => rig.ledger.of('start').some(({ number }) => number >= first), recoveryLimitMs)
+      await begun(rig, first, first + each)
       const refusal = all[done % all.length]!
       await refuse(rig, refusal, forMs, ofBroker.includes(refusal))
       await publishing

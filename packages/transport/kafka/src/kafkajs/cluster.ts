@@ -3,6 +3,7 @@ import type { Kafka, KafkaConfig } from 'kafkajs'
 /** The part of kafkajs below its producer, consumer and admin: one method per request of the protocol. */
 export interface KafkajsBroker {
   nodeId: number | string
+  metadata(topics: string[]): ReturnType<KafkajsCluster['metadata']>
   /** Takes any request of the protocol that can be encoded, and decodes its answer as told. */
   connectionPool: {
     send(exchange: {
@@ -100,7 +101,7 @@ export async function openCluster({ kafka }: Kafkajs): Promise<KafkajsCluster> {
       },
     ],
   })
-  const cluster = captured!
+  const cluster = tellingWhy(captured!)
   try {
     await cluster.connect()
   } catch (error) {
@@ -108,6 +109,21 @@ export async function openCluster({ kafka }: Kafkajs): Promise<KafkajsCluster> {
     throw error
   }
   return cluster
+}
+
+/** Where every broker refuses, such as for a topic that is gone, kafkajs swallows why and answers null: one is asked again. */
+function tellingWhy(cluster: KafkajsCluster): KafkajsCluster {
+  const metadata = cluster.metadata.bind(cluster) as (
+    ...request: Parameters<KafkajsCluster['metadata']>
+  ) => Promise<Awaited<ReturnType<KafkajsCluster['metadata']>> | null>
+  return Object.assign(cluster, {
+    async metadata(request: { topics: string[] }) {
+      const answer = await metadata(request)
+      if (answer !== null) return answer
+      const [nodeId = ''] = cluster.getNodeIds()
+      return (await cluster.findBroker({ nodeId })).metadata(request.topics)
+    },
+  })
 }
 
 export async function closeQuietly(cluster: KafkajsCluster | undefined): Promise<void> {

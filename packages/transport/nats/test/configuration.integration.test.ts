@@ -1,0 +1,117 @@
+import { type FreshPrefix, nats, natsFloor } from '@evt/servers'
+import type { NatsConnection } from 'nats'
+import { jetstreamTransport } from '../src/index.ts'
+import { client, listener, outgoing, readSome, specOf, textOf, topic } from './rig.ts'
+
+const nanos = 1_000_000
+
+for (const server of [nats, natsFloor]) {
+  server.describe(`what JetStream on ${server.name} is configured with`, () => {
+    let place: FreshPrefix
+    let connection: NatsConnection
+    beforeEach(async () => {
+      place = await server.fresh()
+      connection = await client(place.url)
+    })
+    afterEach(async () => {
+      await connection.close()
+      await place.drop()
+    })
+    const open = async (options: Partial<Parameters<typeof jetstreamTransport>[0]> = {}) => {
+      const transport = jetstreamTransport({ connection, prefix: place.prefix, answerTimeoutMs: 1_000, ...options })
+      await transport.open()
+      return transport
+    }
+    const stream = () => `${place.prefix}_evt_order_created`
+
+    it('names what differs between a stream or consumer and what is wanted, and changes neither', async () => {
+      const first = await open()
+      await first.declare({ name: topic, partitions: undefined })
+      await first.consume(specOf('a'), listener())
+      const second = await open({ duplicateWindowMs: 1_000 })
+      await expect(second.declare({ name: topic, partitions: undefined })).rejects.toMatchObject({
+        code: 'EVT_NATS_CONFIG',
+        details: { field: 'duplicate_window', wanted: 1_000 * nanos, actual: 120_000 * nanos },
+      })
+      const third = await open()
+      await expect(third.consume(specOf('a', { leaseMs: 1_000 }), listener())).rejects.toMatchObject({
+        code: 'EVT_NATS_CONFIG',
+        details: { field: 'ack_wait', wanted: 1_000 * nanos, actual: 30_000 * nanos },
+      })
+      const manager = await connection.jetstreamManager()
+      expect((await manager.streams.info(stream())).config.duplicate_window).toBe(120_000 * nanos)
+      const [info] = await manager.consumers.list(stream()).next()
+      expect(info?.config.ack_wait).toBe(30_000 * nanos)
+    })
+
+    it('refuses a consumer that somebody made with what would break a lease or lose its place, naming the field', async () => {
+      const transport = await open()
+      await transport.consume(specOf('a'), listener())
+      const manager = await connection.jetstreamManager()
+      const [made] = await manager.consumers.list(stream()).next()
+      const { name, config } = made!
+      const others = {
+        backoff: { backoff: [1_000 * nanos, 30_000 * nanos] },
+        headers_only: { headers_only: true },
+        inactive_threshold: { inactive_threshold: 60_000 * nanos },
+        max_ack_pending: { max_ack_pending: 1_000 },
+      }
+      for (const [field, changed] of Object.entries(others)) {
+        await manager.consumers.delete(stream(), name)
+        await manager.consumers.add(stream(), { ...config, max_deliver: field === 'backoff' ? 5 : -1, ...changed })
+        await expect((await open()).consume(specOf('a'), listener())).rejects.toMatchObject({
+          code: 'EVT_NATS_CONFIG',
+          // Where there is a back-off, its first step is the lease.
+          details: { field: field === 'backoff' ? 'ack_wait' : field },
+        })
+      }
+    })
+
+    it('refuses a stream that confirms nothing, and one of somebody else that remembers ids for another time', async () => {
+      const manager = await connection.jetstreamManager()
+      const subjects = [`${place.prefix}.${topic}`]
+      await manager.streams.add({ name: stream(), subjects, duplicate_window: 120_000 * nanos, no_ack: true })
+      await expect((await open()).declare({ name: topic, partitions: undefined })).rejects.toMatchObject({
+        code: 'EVT_NATS_CONFIG',
+        details: { field: 'no_ack' },
+      })
+      await manager.streams.delete(stream())
+      const name = `${place.prefix}_all`
+      await manager.streams.add({ name, subjects, duplicate_window: 1_000 * nanos })
+      const other = await open({ stream: name })
+      await expect(other.declare({ name: topic, partitions: undefined })).rejects.toMatchObject({
+        code: 'EVT_NATS_CONFIG',
+        details: { field: 'duplicate_window', wanted: 120_000 * nanos, actual: 1_000 * nanos },
+      })
+      const fitting = await open({ stream: name, duplicateWindowMs: 1_000 })
+      expect(fitting.supports.dedupeWindowMs).toBe(1_000)
+      expect(await fitting.publish([outgoing('one')])).toEqual([])
+    })
+
+    it('remembers the number of partitions in the stream and refuses another', async () => {
+      const first = await open()
+      await first.declare({ name: topic, partitions: 4 })
+      const second = await open()
+      expect(await second.declare({ name: topic, partitions: undefined })).toEqual({ name: topic, partitions: 4 })
+      await expect(second.declare({ name: topic, partitions: 5 })).rejects.toMatchObject({
+        code: 'EVT_TRANSPORT_PARTITIONS',
+        details: { wanted: 5, actual: 4 },
+      })
+    })
+
+    it('uses a stream that exists, and names its subjects where they leave a topic out', async () => {
+      const manager = await connection.jetstreamManager()
+      const name = `${place.prefix}_all`
+      await manager.streams.add({ name, subjects: [`${place.prefix}.evt.order.>`] })
+      const transport = await open({ stream: name })
+      expect(await transport.publish([outgoing('one')])).toEqual([])
+      const consumer = await transport.consume(specOf('a'), listener())
+      expect((await readSome(consumer, 1)).map(textOf)).toEqual(['one'])
+      await expect(transport.declare({ name: 'evt.other', partitions: undefined })).rejects.toMatchObject({
+        code: 'EVT_NATS_CONFIG',
+        details: { field: 'subjects' },
+      })
+      await consumer.close()
+    })
+  })
+}
