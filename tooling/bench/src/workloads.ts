@@ -19,4 +19,23 @@ import { w18 } from './w18.ts'
 import type { Workload } from './workload.ts'
 
 /** Every workload, in the order in which they run. A new one adds its line. */
-export const workloads: readonly Workload[] = [...w0, ...w1, ...w2, ...w3, ...w3Pg, ...w4, ...w4Pg, ...w5, ...w6, ...w7, ...w8, ...w9, ...w10, ...w10Brokers, ...w11, ...w12, ...w13, ...w18]
+export const workloads: readonly Workload[] = [
+  ...w0,
+  ...w1,
+  ...w2,
+  ...w3,
+  ...w3Pg,
+  ...w4,
+  ...w4Pg,
+  ...w5,
+  ...w6,
+  ...w7,
+  ...w8,
+  ...w9,
+  ...w10,
+  ...w10Brokers,
+  ...w11,
+  ...w12,
+  ...w13,
+  ...w18,
+]
