@@ -25,12 +25,12 @@ export const families: Readonly<Record<string, { readonly title: string; readonl
     what: 'Publishes awaited side by side against batches made by hand with the same client, acknowledgements, key, headers and JSON; a backlog of 1,000 keys read at least once, with handlers that do nothing or take a millisecond. Readers wait when the backlog appears: its transaction ends as the clock starts.',
   },
   w3: {
-    title: 'publishing to Redis',
-    what: 'A message counts when the server has said that it has it. The limit is ioredis with the same envelope and payload as JSON: what comes in one turn of the event loop goes in one hand-written script, or 500 at a time in a pipeline.',
+    title: 'publishing to Redis and to PostgreSQL',
+    what: 'A message counts when the server has said that it has it. The limit is ioredis with the same envelope and payload as JSON: what comes in one turn of the event loop goes in one hand-written script, or 500 at a time in a pipeline; on PostgreSQL, rows that go together with those of an insert under way.',
   },
   w4: {
-    title: 'consuming from Redis',
-    what: 'At least once, 100 handlers at a time that do nothing, each message acknowledged behind its handler. The limit is a hand-written loop that reads ahead, parses both parts of the entry and acknowledges a batch while the next is read; it renews no lease and takes over from nobody.',
+    title: 'consuming from Redis and from PostgreSQL',
+    what: 'At least once, 100 handlers at a time that do nothing, each message acknowledged behind its handler. The limit is a hand-written loop that reads ahead, parses both parts of the entry and acknowledges a batch while the next is read; it renews no lease and takes over from nobody. On PostgreSQL 64 at a time, and the loop deletes 200 rows, handles them and commits.',
   },
   w5: {
     title: 'latency over Redis',

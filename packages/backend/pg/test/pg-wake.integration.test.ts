@@ -10,7 +10,11 @@ beforeEach(async () => {
 })
 afterEach(() => database.drop())
 const listeners = async () =>
-  (await database.pool.query(`select pid from pg_stat_activity where query like 'listen%'`)).rows as { pid: number }[]
+  (
+    await database.pool.query(
+      `select pid from pg_stat_activity where query like 'listen%' and datname = current_database()`,
+    )
+  ).rows as { pid: number }[]
 
 test('a notification reaches every listener of the channel, and many of them are one statement', async () => {
   const [one, two, sender] = [1, 2, 3].map(() => pgWake({ pool: database.pool, channel: 'things' }))

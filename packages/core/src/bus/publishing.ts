@@ -1,6 +1,7 @@
 import { requireValue } from '../context-key.ts'
 import { validate } from '../decode.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
+import type { EncodedMessage } from '../encoded-message.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
 import { headerTable } from '../header-table.ts'
@@ -13,6 +14,7 @@ import { isUnchecked } from '../standard-schema.ts'
 import type { Outgoing, PublishFailure } from '../transport.ts'
 import type { EventList } from './context.ts'
 import type { Draft, Encoder } from './encoder.ts'
+import type { Publisher } from './publisher.ts'
 import type { Router } from './router.ts'
 import type { TransportPort } from './transport-port.ts'
 
@@ -140,20 +142,10 @@ export function createPublishing(parts: PublishingParts): Publishing {
       const ports = router.portsOf(draft.event.name)
       return { ports, outgoing: encodeFor(draft, ports, false) }
     })
-    const results = await Promise.allSettled(
-      routed.map(({ ports, outgoing }) =>
-        Promise.all(ports.map((port, index) => port.publisher.publish(outgoing[index]!))),
-      ),
+    const accepted = routed.map(({ ports, outgoing }) =>
+      Promise.all(ports.map((port, index) => port.publisher.publish(outgoing[index]!))),
     )
-    const failures: PublishFailure[] = []
-    for (const [index, result] of results.entries()) {
-      if (result.status === 'rejected')
-        failures.push({ index, outcome: outcomeOf(result.reason), error: result.reason })
-    }
-    if (failures.length === 0) return drafts.map((draft) => ({ id: draft.id, via: 'transport' }))
-    const text = `${failures.length} of ${drafts.length} messages were not accepted: ${(failures[0]!.error as Error).message}`
-    const details = { failures, ids: drafts.map((draft) => draft.id) }
-    throw evtError('EVT_PUBLISH_PARTIAL', text, details, { cause: failures[0]!.error, retryable: true })
+    return whenAllAccepted(drafts, accepted)
   }
   /** All drafts pass their middleware, then they are sent together, then every `next` resolves. */
   const sendAround = (drafts: readonly Draft[], options: PublishOptions<unknown>): Promise<readonly Published[]> => {
@@ -187,6 +179,10 @@ export function createPublishing(parts: PublishingParts): Publishing {
     options.signal?.throwIfAborted()
     if (!Array.isArray(messages)) throw invalidOption('messages', 'expected a list of messages made by event.of')
     if (messages.length === 0) return []
+    if (messages.length > 1 && parent === undefined) {
+      const plain = encodePlainly(messages, options)
+      if (plain !== undefined) return whenAllAccepted(plain.outgoing, plain.send())
+    }
     const drafts: Draft[] = []
     for (let index = 0; index < messages.length; index += 1) {
       const draft = draftOf(messages[index]!, options, parent, idOf?.(index))
@@ -207,9 +203,28 @@ export function createPublishing(parts: PublishingParts): Publishing {
   }
   const goesAtOnce = () =>
     outbox === undefined || (parts.outsideTransaction === 'publish' && outbox.ambient() === undefined)
+  const knownWayOf = (event: AnyEvent) => ways.get(event) ?? (ways.has(event) ? undefined : wayOf(event))
+  /** A list that goes the short way, encoded as a whole before any of it is sent; undefined where one message does not. */
+  const encodePlainly = (messages: readonly Message[], options: PublishOptions<unknown>) => {
+    if (around.length > 0 || !isEmpty(options) || !goesAtOnce()) return undefined
+    const outgoing: EncodedMessage[] = []
+    const publishers: Publisher[] = []
+    for (const message of messages) {
+      if (!isMessage(message) || !isEmpty(message.options)) return undefined
+      const way = knownWayOf(message.event)
+      const valid = way?.isUnchecked ? message.payload : validate(message.event, message.event.schema, message.payload)
+      if (way === undefined || valid instanceof Promise) return undefined
+      outgoing.push(way.encode(valid))
+      publishers.push(way.publisher)
+    }
+    return {
+      outgoing,
+      send: () => outgoing.map((message, index) => publishers[index]!.publish(message, message.timeMs)),
+    }
+  }
   const publishOne: Publishing['publishOne'] = (event, payload, options) => {
     try {
-      const way = options === undefined ? (ways.get(event) ?? (ways.has(event) ? undefined : wayOf(event))) : undefined
+      const way = options === undefined ? knownWayOf(event) : undefined
       if (way !== undefined && goesAtOnce()) {
         const valid = way.isUnchecked ? payload : validate(event, event.schema, payload)
         return valid instanceof Promise ? valid.then(way.publish) : way.publish(valid)
@@ -225,6 +240,8 @@ export function createPublishing(parts: PublishingParts): Publishing {
 /** How messages of an event go to their one transport when nothing stands between: worked out once. */
 interface PlainWay {
   readonly isUnchecked: boolean
+  readonly publisher: Publisher
+  encode(payload: unknown): EncodedMessage
   publish(payload: unknown): Promise<Published>
 }
 
@@ -235,11 +252,35 @@ function plainWay(event: AnyEvent, port: TransportPort, encoder: Encoder): Plain
   const { byReference } = port.transport.supports
   return {
     isUnchecked: isUnchecked(event.schema),
+    publisher,
+    encode: (payload) => encoder.encodePlain(stamp, topic, payload, byReference),
     publish(payload) {
       const message = encoder.encodePlain(stamp, topic, payload, byReference)
       return publisher.publish(message, message.timeMs)
     },
   }
+}
+
+function isEmpty(options: object): boolean {
+  for (const _name in options) return false
+  return true
+}
+
+/** What became of a list: all accepted, or `EVT_PUBLISH_PARTIAL` with the fate of every index. */
+async function whenAllAccepted(
+  messages: readonly { readonly id: string }[],
+  accepted: readonly Promise<unknown>[],
+): Promise<readonly Published[]> {
+  const results = await Promise.allSettled(accepted)
+  const failures: PublishFailure[] = []
+  for (let index = 0; index < results.length; index += 1) {
+    const result = results[index]!
+    if (result.status === 'rejected') failures.push({ index, outcome: outcomeOf(result.reason), error: result.reason })
+  }
+  const ids = messages.map(({ id }) => id)
+  if (failures.length === 0) return ids.map((id) => ({ id, via: 'transport' }))
+  const text = `${failures.length} of ${ids.length} messages were not accepted: ${(failures[0]!.error as Error).message}`
+  throw evtError('EVT_PUBLISH_PARTIAL', text, { failures, ids }, { cause: failures[0]!.error, retryable: true })
 }
 
 function toOutgoingDraft(draft: Draft): OutgoingDraft {

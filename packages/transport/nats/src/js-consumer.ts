@@ -19,7 +19,7 @@ import { missing, unavailable } from './errors.ts'
 import { nanosPerMs } from './js-api.ts'
 import type { Link } from './link.ts'
 import { Progress } from './progress.ts'
-import { createPulls } from './pulls.ts'
+import { createPulls, type Pulls } from './pulls.ts'
 import { Received, readAcknowledgeTo } from './received.ts'
 import type { KnownTopic } from './streams.ts'
 
@@ -121,8 +121,10 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     })
   const ask = ({ messages, bytes }: Room) => {
     if (topic.partitions === undefined) {
-      const wanted = messages - waiting.length - pullsOf[0]!.asked
-      if (wanted > 0) pullsOf[0]!.ask({ messages: wanted, bytes })
+      const [pulls] = pullsOf as [Pulls]
+      const wanted = messages - waiting.length - pulls.asked
+      // A pull costs as much as some messages: while as many are to come, more are not asked for.
+      if (wanted > 0 && (pulls.asked === 0 || wanted * 2 >= messages)) pulls.ask({ messages: wanted, bytes })
       return
     }
     // A partition gives one message at a time, whatever it is asked for.

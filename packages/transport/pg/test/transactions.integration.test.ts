@@ -51,7 +51,7 @@ test('five events of a transaction cost one statement more, right before COMMIT'
       return {
         release: (error?: Error | boolean) => client.release(error),
         query(sql: string, values?: unknown[]) {
-          statements.push(sql.trim().split(/[\s"]/)[0]!)
+          statements.push(...sql.split('; ').map((each) => each.trim().split(/[\s"]/)[0]!))
           return client.query(sql, values)
         },
       }
@@ -65,7 +65,7 @@ test('five events of a transaction cost one statement more, right before COMMIT'
     for (const text of ['1', '2', '3', '4', '5']) await counted.append(tx, [stored(text)])
     await tx.query('update pg_catalog.pg_class set relname = relname where false')
   })
-  expect(statements).toEqual(['begin', 'update', 'select', 'commit'])
+  expect(statements).toEqual(['begin', 'set', 'update', 'select', 'commit'])
   expect(await messagesKept()).toBe(5)
 })
 

@@ -33,6 +33,8 @@ export async function jetstreamOperator(url: string, topic: string, group: strin
         end: async () => void (await limit(-1)),
       },
     ],
+    // A purge takes consumers along, and only who was there saw where they had been.
+    tellsTheAbsent: false,
     kept,
     async cut() {
       const before = await kept()

@@ -23,6 +23,7 @@ export async function kafkaOperator(url: string, topic: string, group: string): 
     ],
     // A disk cannot be filled here, and a topic with one copy always has enough of them in sync.
     refusals: [],
+    tellsTheAbsent: true,
     kept,
     async cut() {
       const offsets = await admin.fetchTopicOffsets(topic)

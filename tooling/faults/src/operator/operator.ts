@@ -17,6 +17,8 @@ export interface Refusal {
 export interface Operator {
   readonly losses: readonly Loss[]
   readonly refusals: readonly Refusal[]
+  /** Whether a reader that comes later learns what was cut while nobody of its group was there. */
+  readonly tellsTheAbsent: boolean
   /** Messages of the topic that the broker keeps, handled or not. */
   kept(): Promise<number>
   /** Removes the older half of them, handled or not. Answers how many went. */

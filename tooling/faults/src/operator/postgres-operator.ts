@@ -47,6 +47,7 @@ export async function postgresOperator(url: string, topic: string, group: string
         },
       },
     ],
+    tellsTheAbsent: true,
     kept,
     async cut() {
       const half = Math.floor((await kept()) / 2)

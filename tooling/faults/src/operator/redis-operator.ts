@@ -48,6 +48,7 @@ export async function redisOperator(url: string, topic: string, group: string): 
         end: async () => void (await client.config('SET', 'min-replicas-to-write', '0')),
       },
     ],
+    tellsTheAbsent: true,
     kept,
     async cut() {
       const before = await kept()

@@ -20,6 +20,8 @@ export interface Program {
   readonly clockSkewMs?: number | undefined
   /** A name of `bugs`. */
   readonly bug?: string | undefined
+  /** Where dead letters and claims are kept, apart from the rest. Default the database. */
+  readonly sideUrl?: string | undefined
   /** Connections of its pool. Default 12. */
   readonly connections?: number | undefined
   /** After so long without an answer a statement has failed. Default 5,000. */

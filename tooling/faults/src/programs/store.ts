@@ -1,7 +1,7 @@
 import { type Clock, type DeadLetters, type Outbox, systemClock } from '@evt/core'
 import { pgDlqStore } from '@evt/dlq-pg'
-import type { InboxStore } from '@evt/idempotency'
-import { pgInbox } from '@evt/idempotency-pg'
+import type { IdempotencyStore, InboxStore } from '@evt/idempotency'
+import { pgIdempotencyStore, pgInbox } from '@evt/idempotency-pg'
 import { createRelay, type Relay } from '@evt/outbox'
 import { type PgOutbox, pgOutbox, pgOutboxStore } from '@evt/outbox-pg'
 import type { PgTransaction } from '@evt/pg'
@@ -18,7 +18,9 @@ export interface Store {
   readonly outbox: Outbox<PgTransaction>
   readonly inbox: InboxStore<PgTransaction>
   readonly deadLetters: DeadLetters
+  readonly claims: IdempotencyStore
   readonly bug: Bug
+  close(): Promise<void>
 }
 interface RelaySettings {
   readonly leaseMs: number
@@ -29,24 +31,35 @@ interface RelaySettings {
 /** A statement that hears nothing for so long has lost its server. */
 const defaultStatementTimeoutMs = 5_000
 
-export function openStore(program: Program, relay: RelaySettings | false): Store {
-  const silentMs = program.statementTimeoutMs ?? defaultStatementTimeoutMs
+function openPool(program: Program, connectionString: string, max: number): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: program.databaseUrl,
-    max: program.connections ?? defaultConnections,
+    connectionString,
+    max,
     connectionTimeoutMillis: 5_000,
-    query_timeout: silentMs,
+    query_timeout: program.statementTimeoutMs ?? defaultStatementTimeoutMs,
     keepAlive: true,
   })
   pool.on('connect', (client) =>
     client.on('error', (error) => report({ kind: 'error', during: 'connection', text: error.message })),
   )
   pool.on('error', () => undefined)
+  return pool
+}
+
+export function openStore(program: Program, relay: RelaySettings | false): Store {
+  const { databaseUrl, sideUrl, connections = defaultConnections } = program
+  const ofSide = sideUrl === undefined ? 0 : Math.floor(connections / 3)
+  const pool = openPool(program, databaseUrl, connections - ofSide)
+  const side = sideUrl === undefined ? pool : openPool(program, sideUrl, ofSide)
   const bug = bugOf(program.bug)
   // What a half-open connection leaves behind holds its locks until the server gives up on it.
-  const transactions = pgOutbox({ pool, relay, idleInTransactionMs: silentMs })
+  const transactions = pgOutbox({
+    pool,
+    relay,
+    idleInTransactionMs: program.statementTimeoutMs ?? defaultStatementTimeoutMs,
+  })
   const inbox = pgInbox({ pool })
-  const deadLetters = pgDlqStore({ pool })
+  const deadLetters = pgDlqStore({ pool: side })
   const rows = bug.rows?.(pgOutboxStore({ pool }), pool)
   const outbox =
     rows === undefined || relay === false ? transactions : relayOver(transactions, createRelay(rows as never, relay))
@@ -56,7 +69,12 @@ export function openStore(program: Program, relay: RelaySettings | false): Store
     outbox: bug.outbox?.(transactions) ?? outbox,
     inbox: bug.inbox?.(inbox, pool) ?? inbox,
     deadLetters: bug.deadLetters?.(deadLetters) ?? deadLetters,
+    claims: pgIdempotencyStore({ pool: side }),
     bug,
+    async close() {
+      await pool.end()
+      if (side !== pool) await side.end()
+    },
   }
 }
 

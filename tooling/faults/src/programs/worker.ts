@@ -2,7 +2,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type Bus, createBus, type Delivery, type Logger, on, onBatch, silentLogger } from '@evt/core'
 import { exactlyOnce, idempotency } from '@evt/idempotency'
-import { pgIdempotencyStore } from '@evt/idempotency-pg'
 import type { PgTransaction } from '@evt/pg'
 import { duplicating, reordering } from '@evt/testing'
 import { stageOf } from '../stages.ts'
@@ -96,7 +95,7 @@ for (const group of groups) {
   }
 }
 if (program.claims === true) {
-  const claims = idempotency({ store: pgIdempotencyStore({ pool: store.pool }), leaseMs: 1_000 })
+  const claims = idempotency({ store: store.claims, leaseMs: 1_000 })
   const handle = (payload: Payload, delivery: Delivery<(typeof event)['name'], Payload>) =>
     store.transactions.run((transaction) => effects.handle(payload, delivery, transaction))
   await bus.subscribe(event, handle, { group: 'claims', ...options, use: [claims] })
@@ -111,7 +110,7 @@ process.on('SIGUSR2', peaks.tell)
 process.on('SIGHUP', stall.toggle)
 await bus.run({ deadlineMs: program.closeDeadlineMs ?? 10_000 })
 await opened.close()
-await store.pool.end()
+await store.close()
 const polluted = 'polluted' in {} ? 1 : 0
 const { mostRunning } = effects
 report({

@@ -5,7 +5,7 @@ import { type Crew, startCrew } from '../nemesis/crew.ts'
 import { publishAll } from '../nemesis/publish-all.ts'
 import { openOperator } from '../operator/open-operator.ts'
 import type { Loss, Operator } from '../operator/operator.ts'
-import { begun, expectNewHandled } from '../recovery.ts'
+import { begun, expectReading } from '../recovery.ts'
 import type { Rig } from '../rig.ts'
 import type { Scenario } from '../scenario.ts'
 import { type Taking, takenBy } from '../taken.ts'
@@ -80,8 +80,8 @@ export const lostState: Scenario = {
 /** What was published after the loss reaches a handler, and somebody said what had happened. */
 async function expectRecovery(rig: Rig, lostMs: number, { what, needsNobody }: Loss): Promise<void> {
   // Nobody was there to notice it, and a group made anew passes everything that is kept before what is new.
-  if (needsNobody === true) return expectNewHandled(rig, lostMs, newGroupLimitMs, what)
-  await expectNewHandled(rig, lostMs, recoveryLimitMs, what)
+  if (needsNobody === true) return expectReading(rig, lostMs, newGroupLimitMs, what)
+  await expectReading(rig, lostMs, recoveryLimitMs, what)
   const told = () => rig.ledger.of('error').some(({ during, atMs }) => during !== 'connection' && atMs > lostMs)
   rig.expect(`nobody reported it: ${what}`, await until(told, recoveryLimitMs))
 }

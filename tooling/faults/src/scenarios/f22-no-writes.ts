@@ -6,7 +6,7 @@ import { publishAll } from '../nemesis/publish-all.ts'
 import { openOperator } from '../operator/open-operator.ts'
 import type { Refusal } from '../operator/operator.ts'
 import { storeRefusal } from '../operator/store-refusal.ts'
-import { begun, expectNewHandled } from '../recovery.ts'
+import { begun, expectReading } from '../recovery.ts'
 import type { Rig } from '../rig.ts'
 import type { Scenario } from '../scenario.ts'
 
@@ -58,7 +58,7 @@ async function refuse(rig: Rig, refusal: Refusal, forMs: number, isBroker: boole
     await refusal.end()
   }
   rig.count('refusals')
-  await expectNewHandled(rig, machineMs(), recoveryLimitMs, what)
+  await expectReading(rig, machineMs(), recoveryLimitMs, what)
 }
 
 /** What became of publishes past the outbox that were not accepted. */

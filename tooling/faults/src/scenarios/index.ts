@@ -31,6 +31,7 @@ import { lateCommits } from './f31-late-commits.ts'
 import { pinnedHorizon } from './f32-pinned-horizon.ts'
 import { oneConnection } from './f33-one-connection.ts'
 import { lostListen } from './f34-lost-listen.ts'
+import { storesDown } from './f35-stores-down.ts'
 import { throwingCallbacks } from './f36-throwing-callbacks.ts'
 import { cycles } from './f37-cycles.ts'
 import { batches } from './f38-batches.ts'
@@ -68,6 +69,7 @@ export const scenarios: readonly Scenario[] = [
   pinnedHorizon,
   oneConnection,
   lostListen,
+  storesDown,
   throwingCallbacks,
   cycles,
   ...batches,

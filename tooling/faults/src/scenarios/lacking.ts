@@ -8,4 +8,5 @@ export const lacking: readonly { readonly id: string; readonly title: string; re
   { id: 'F15', title: 'clocks jump under schedules', lacks: 'a scheduler' },
   { id: 'F24', title: 'schedulers race', lacks: 'a scheduler' },
   { id: 'F25', title: 'saga recoverers race, starts are repeated, replies meet timeouts', lacks: 'sagas' },
+  { id: 'F29', title: 'one destination of several is out of reach', lacks: 'two brokers in one scenario' },
 ]
