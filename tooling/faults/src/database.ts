@@ -85,6 +85,8 @@ export async function createDatabase(serverUrl: string, name: string): Promise<F
       return row!
     },
     async drop() {
+      // It keeps a connection for waking, for which the pool would wait.
+      await outbox.stop()
       await pool.end()
       await once(serverUrl, `drop database ${name} with (force)`)
     },
