@@ -21,8 +21,8 @@ export interface PgWakeOptions {
 }
 
 /**
- * Says across processes that there is something to look for, over one connection that it keeps: who commits must not wait in a
- * pool for the way to say so. Only ever a hint: whoever is woken also polls.
+ * Says across processes that there is something to look for, over one connection that it keeps while it listens or has told
+ * something within a second: who commits must not wait in a pool for the way to say so. Only ever a hint: whoever is woken also polls.
  */
 export interface PgWake {
   /** Listens, again whenever the connection was lost. Calls `onWake` also after each reconnect. */
@@ -35,6 +35,8 @@ export interface PgWake {
 
 const reconnectMs = 1_000
 const coalesceMs = 10
+/** How long a connection that only notifies stays without a notification: whoever ends the pool waits for it. */
+const idleMs = 1_000
 
 export function pgWake({ pool, channel, clock = systemClock, logger = silentLogger }: PgWakeOptions): PgWake {
   const quoted = quotedIdentifier('channel', channel)
@@ -47,6 +49,7 @@ export function pgWake({ pool, channel, clock = systemClock, logger = silentLogg
   let notifying: Timer | undefined
   let sending: Promise<void> | undefined
   let again = false
+  let idle: Timer | undefined
 
   const drop = (connection: PgConnection, error: Error) => {
     if (own !== connection) return
@@ -97,6 +100,13 @@ export function pgWake({ pool, channel, clock = systemClock, logger = silentLogg
       await send()
     }
     sending = undefined
+    if (onWake === undefined && !closed) idle = clock.startTimer(letGo, idleMs)
+  }
+  /** Destroyed rather than returned: the next user of the pool must inherit neither listeners nor the LISTEN. */
+  const letGo = () => {
+    const connection = own
+    own = undefined
+    connection?.release(new Error('No longer needed for waking'))
   }
   const send = async () => {
     if (own === undefined) await connect()
@@ -114,6 +124,7 @@ export function pgWake({ pool, channel, clock = systemClock, logger = silentLogg
     listen(wake) {
       if (closed || onWake !== undefined) return
       onWake = wake
+      idle?.cancel()
       if (own !== undefined) void runOutside(() => startListening(own!))
       // One that is being opened for a notification finds `onWake` once it is there.
       else void connect()
@@ -123,6 +134,7 @@ export function pgWake({ pool, channel, clock = systemClock, logger = silentLogg
       notifying = clock.startTimer(() => {
         notifying = undefined
         again = true
+        idle?.cancel()
         // One statement at a time on this connection; whoever comes meanwhile is told of by the next.
         sending ??= runOutside(sendAll)
       }, coalesceMs)
@@ -133,10 +145,8 @@ export function pgWake({ pool, channel, clock = systemClock, logger = silentLogg
       retry?.cancel()
       notifying?.cancel()
       await Promise.all([connecting, sending])
-      const connection = own
-      own = undefined
-      // Destroyed rather than returned: the next user of the pool must not inherit the LISTEN.
-      connection?.release(new Error('No longer listening'))
+      idle?.cancel()
+      letGo()
     },
   }
 }

@@ -121,3 +121,11 @@ test('a notification does not wait for those who hold the connections of its poo
   await Promise.all([listener.close(), sender.close()])
   await pool.end()
 })
+
+test('whoever only notifies keeps no connection that the end of the pool would wait for', async () => {
+  const pool = new pg.Pool({ connectionString: database.url, max: 1 })
+  pgWake({ pool, channel: 'things' }).notify()
+  await eventually(() => pool.totalCount === 1, 'it has connected')
+  await pool.end()
+  expect(pool.totalCount).toBe(0)
+})
