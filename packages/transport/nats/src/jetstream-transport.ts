@@ -164,6 +164,10 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
           // A letter that is there already was kept by a run that died before it settled.
           await publishStored(dead, messages, jsCode.wrongLastSequence)
         },
+        async lastHandedOver(partition) {
+          const info = await durableInfo(ask, topic.stream, durables[partition]!.name)
+          return info?.delivered.stream_seq ?? 0
+        },
         progress: ephemeral
           ? infos.map(({ delivered, ack_floor }) => new Progress(Math.max(delivered.stream_seq, ack_floor.stream_seq)))
           : undefined,

@@ -16,6 +16,7 @@ import { headerTexts, type NatsMessage } from './client.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import type { Durable } from './durables.ts'
 import { missing, unavailable } from './errors.ts'
+import { createForgotten } from './forgotten.ts'
 import { nanosPerMs } from './js-api.ts'
 import type { Link } from './link.ts'
 import { Progress } from './progress.ts'
@@ -46,6 +47,8 @@ export interface JsConsumerParts {
    * Makes again what is missing, or rejects where that is not wanted. Answers whether the stream is another than before.
    */
   heal(progress: readonly Progress[] | undefined): Promise<boolean>
+  /** The last sequence that the server knows it has handed over; 0 where it has no such consumer. */
+  lastHandedOver(partition: number): Promise<number>
   /** Of an ephemeral reader, by partition: where it goes on should the server forget it. */
   readonly progress: readonly Progress[] | undefined
   onSettled(): void
@@ -65,6 +68,7 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
   const partitionOfConsumer = new Map(durables.map(({ name }, partition) => [name, partition]))
   const isOurs = (consumer: string) => partitionOfConsumer.has(consumer)
   const headersOf = headerTexts()
+  const forgotten = createForgotten(parts.lastHandedOver)
   let { progress } = parts
   let generation = 0
   let refused: string | undefined
@@ -89,8 +93,9 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     pulls.arrived()
     if (progress !== undefined) progress[partition]!.arrived(acknowledgeTo.sequence)
     const payload = message.data
+    const { epoch } = forgotten
     const block = headersOf(message, topic.subjects[partition]!, payload)
-    waiting.push(new Received(acknowledgeTo, { block, payload, partition, generation, leaseMs, leaseEndMs }))
+    waiting.push(new Received(acknowledgeTo, { block, payload, partition, generation, epoch, leaseMs, leaseEndMs }))
   }
   /** A message of the server itself, about a pull. */
   function told(message: NatsMessage): void {
@@ -103,6 +108,7 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
   }
   const forgetChange = link.onChange(() => {
     for (const pulls of pullsOf) pulls.forget()
+    forgotten.changed()
     // The server may have lost what is not durable.
     inDoubt = true
     wake()
@@ -212,10 +218,15 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
       const records: Parameters<Attempts['write']>[0][number][] = []
       const letters: DeadLetter[] = []
       const all: Acknowledgement[] = []
+      const unknown = await forgotten.among(batch.map(({ delivery }) => receiptOf(delivery)))
       for (const settlement of batch) {
         const received = receiptOf(settlement.delivery)
         if (isLost(received, nowMs)) {
           refusals.push({ delivery: settlement.delivery, reason: 'the lease has ended by this process’s clock' })
+          continue
+        }
+        if (unknown.has(received)) {
+          refusals.push({ delivery: settlement.delivery, reason: 'the server came back without knowing of it' })
           continue
         }
         if (settlement.as === 'deadLetter') letters.push(settlement)
@@ -243,9 +254,10 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     async extend(held) {
       const sentMs = clock.monotonicMs()
       const owned: Received[] = []
+      const unknown = await forgotten.among(held.map(receiptOf))
       const lost = held.filter((delivery) => {
         const received = receiptOf(delivery)
-        if (isLost(received, sentMs)) return true
+        if (isLost(received, sentMs) || unknown.has(received)) return true
         owned.push(received)
         return false
       })

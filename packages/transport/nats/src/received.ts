@@ -56,6 +56,7 @@ export interface ReceivedParts {
   readonly payload: Uint8Array
   readonly partition: number
   readonly generation: number
+  readonly epoch: number
   readonly leaseMs: number
   readonly leaseEndMs: number
 }
@@ -73,6 +74,8 @@ export class Received implements TransportDelivery {
   readonly acknowledgeTo: AcknowledgeTo
   /** Of streams made again: acknowledging over such a change would remove another message. */
   readonly generation: number
+  /** Of the connection: what came before it was lost, the server may have forgotten. */
+  readonly epoch: number
   /** Our own clock's end of the lease: JetStream accepts late acknowledgements, so we must refuse them ourselves. */
   leaseEndMs: number
   #block: string
@@ -86,6 +89,7 @@ export class Received implements TransportDelivery {
     this.suspect = acknowledgeTo.deliveries > 1
     this.acknowledgeTo = acknowledgeTo
     this.generation = parts.generation
+    this.epoch = parts.epoch
     this.leaseEndMs = parts.leaseEndMs
     this.#block = parts.block
   }

@@ -1,3 +1,4 @@
+import { eventually } from '@evt/core/conformance'
 import { type FreshPrefix, nats, natsFloor } from '@evt/servers'
 import type { NatsConnection } from 'nats'
 import { jetstreamTransport, natsTransport } from '../src/index.ts'
@@ -35,6 +36,27 @@ for (const server of [nats, natsFloor]) {
       }
       expect(read).toEqual(sent)
       await Promise.all(settling)
+      await consumer.close()
+    })
+
+    it('refuses to settle what a server that came back does not know it handed over, and is given it again', async () => {
+      const transport = jetstreamTransport({ connection, prefix: place.prefix })
+      await transport.open()
+      await transport.publish(['a', 'b', 'c'].map((text) => outgoing(text)))
+      const consumer = await transport.consume(specOf('a'), listener())
+      const read = await readSome(consumer, 3)
+      // As after a kill: the consumer is there, and stands where it stood before.
+      const manager = await connection.jetstreamManager()
+      const stream = await manager.streams.find(`${place.prefix}.${topic}`)
+      const [info] = await manager.consumers.list(stream).next()
+      await manager.consumers.delete(stream, info!.name)
+      await manager.consumers.add(stream, info!.config)
+      await connection.reconnect()
+      // Until the connection is up again, nobody can be asked.
+      const lost = () => consumer.extend(read).catch(() => [])
+      await eventually(async () => (await lost()).length === 3, 'their leases are lost')
+      expect((await consumer.settle(acks(read))).map(({ delivery }) => delivery)).toEqual(read)
+      expect((await readSome(consumer, 3)).map(textOf)).toEqual(['a', 'b', 'c'])
       await consumer.close()
     })
 
