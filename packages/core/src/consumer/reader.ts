@@ -47,6 +47,10 @@ export class Reader {
     this.wake()
     return this.#loop
   }
+  /** Lets handlers that need nothing but this process end, so that one call asks for the room that all of them leave. */
+  async #turn(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
   async #run(): Promise<void> {
     const { consumer, clock, work } = this.#parts
     let failures = 0
@@ -56,6 +60,7 @@ export class Reader {
         await new Promise<void>((resolve) => {
           this.#wakeLoop = resolve
         })
+        await this.#turn()
         continue
       }
       try {
@@ -64,6 +69,7 @@ export class Reader {
         failures = 0
         this.failing = undefined
         this.#onReceived(received)
+        if (received.length > 0) await this.#turn()
       } catch (error) {
         this.#watch.end()
         if (this.#stopped) return
