@@ -20,8 +20,13 @@ export const slowConsumer: Scenario = {
   quick: { messages: 3_000, warmUp: 1_500 },
   long: { messages: 100_000, warmUp: 5_000 },
   async run(rig, { messages = 0, warmUp = 0 }) {
-    const crew = startCrew(rig, 1, () => rig.worker({ keyed: false, concurrency, prefetch, handlerMs: [0, 2] }))
+    // What a relay needs is none of the consumer's: it is a process of its own where it may be.
+    const { apart } = rig.stage
+    const consuming = { keyed: false, concurrency, prefetch, handlerMs: [0, 2], relay: !apart } as const
+    const crew = startCrew(rig, 1, () => rig.worker(consuming))
     await crew.ready
+    const relays = startCrew(rig, apart ? 1 : 0, () => rig.worker({ groups: [] }))
+    await relays.ready
     const worker = crew.running[0]!
     // What a process that works as fast as it can needs by itself.
     await storeOrders(rig, { first: 0, count: warmUp, paddingBytes })
@@ -33,7 +38,7 @@ export const slowConsumer: Scenario = {
     await publishAll(rig, { first: warmUp + messages, count, keys: 0, paddingBytes })
     // On a broker everything is there before the first is handled; elsewhere rows wait.
     const relayed = async () => (await rig.database.progress()).waiting === 0
-    if (rig.stage.apart) rig.expect('the relay stands still as well', await until(relayed, 300_000))
+    if (apart) rig.expect('the relay stands still as well', await until(relayed, 300_000))
     const stalled = await usageOf(rig, worker)
     worker.signal('SIGHUP')
     const { committed } = await rig.database.progress()
@@ -42,7 +47,10 @@ export const slowConsumer: Scenario = {
     const working = await usageOf(rig, worker)
     crew.rest()
     await rig.stop([worker])
-    const { outstanding = 0, mostRunning = 0 } = rig.ledger.of('closed').at(-1)?.figures ?? {}
+    relays.rest()
+    await rig.stop(relays.running)
+    const { outstanding = 0, mostRunning = 0 } =
+      rig.ledger.of('closed').find(({ pid }) => pid === worker.pid)?.figures ?? {}
     // What is left is none of this one's business.
     const others = startCrew(rig, 2, () => rig.worker({ keyed: false, bulk: true, prefetch: 400 }))
     await finish(rig, others)
