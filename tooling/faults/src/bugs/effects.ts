@@ -54,7 +54,7 @@ export const keepsLettersLater: Bug = {
   deadLetters: (right) =>
     wrapped(right, {
       append: async (entries) => {
-        setTimeout(() => void right.append(entries).catch(() => undefined), 300)
+        setTimeout(() => void right.append(entries).catch(() => undefined), 2_000)
       },
     }),
 }

@@ -13,7 +13,7 @@ export const poison: Scenario = {
   id: 'F19',
   title: 'messages that always fail, cannot be decoded or are of another type, with kills',
   limitSeconds: { quick: 180, long: 600 },
-  quick: { messages: 1_000, spoilt: 20, kills: 2 },
+  quick: { messages: 1_000, spoilt: 20, kills: 4 },
   long: { messages: 6_000, spoilt: 100, kills: 10 },
   crashPoints: ['deadLetter.appended'],
   async run(rig, { messages = 0, spoilt = 0, kills = 0 }) {
