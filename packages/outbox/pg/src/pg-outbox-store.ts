@@ -1,5 +1,5 @@
-import { checkKnown } from '@evt/core'
-import type { Lease, OutboxRow, OutboxStore } from '@evt/outbox'
+import { type Clock, checkKnown, systemClock } from '@evt/core'
+import type { Lease, OutboxRow, OutboxStore, Position } from '@evt/outbox'
 import {
   arrayLiteral,
   encodeText,
@@ -10,6 +10,7 @@ import {
   scopeOf,
   withConnection,
 } from '@evt/pg'
+import { Floor } from './floor.ts'
 import { insertRows } from './insert-rows.ts'
 import { readingStatement, toOutboxRow, type WrittenRow } from './outbox-rows.ts'
 
@@ -20,16 +21,18 @@ export interface PgOutboxStoreOptions {
   readonly schema?: string | undefined
   /** Default `evt_outbox`; the lead of the relay is kept in `<table>_lead`. */
   readonly table?: string | undefined
+  /** Default: the system's. */
+  readonly clock?: Clock | undefined
 }
 
 /** Rows in one table, the lead in another beside it. Time is the server's. */
 export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTransaction> {
-  checkKnown('pgOutboxStore', options, ['pool', 'schema', 'table'])
-  const { pool, schema = 'public', table: name = 'evt_outbox' } = options
+  checkKnown('pgOutboxStore', options, ['pool', 'schema', 'table', 'clock'])
+  const { pool, schema = 'public', table: name = 'evt_outbox', clock = systemClock } = options
   const table = quotedTable(schema, name)
   const leadTable = quotedTable(schema, `${name}_lead`)
   const reading = readingStatement(table)
-  const newest = `(select max(id)::text from ${table} where refused is null)`
+  const newest = `(select max(id)::text from ${table} where refused is null and id > $1)`
   const ask = async (operation: string, sql: string, values: readonly unknown[] = []) => {
     try {
       const answer = await withConnection(pool, (connection) => connection.query(sql, [...values]))
@@ -38,6 +41,27 @@ export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTran
       throw pgFailure(error, { operation, relation: table })
     }
   }
+  const floor = new Floor({
+    clock,
+    async holders() {
+      const { rows } = await ask(
+        'Looking for writers of the outbox',
+        `select distinct virtualtransaction as holder from pg_locks
+         where locktype = 'relation' and mode = 'RowExclusiveLock' and relation = ($1::text)::regclass
+           and database = (select oid from pg_database where datname = current_database())`,
+        [table],
+      )
+      return (rows as { holder: string }[]).map(({ holder }) => holder)
+    },
+    async first(after, upTo) {
+      const { rows } = await ask(
+        'Reading the outbox',
+        `select min(id)::text as first from ${table} where refused is null and id > $1 and id <= $2`,
+        [after, upTo],
+      )
+      return (rows[0] as { first: Position | null }).first
+    },
+  })
   const mine = (lease: Lease) => [lease.owner, lease.token]
   return {
     name: 'pg',
@@ -51,18 +75,23 @@ export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTran
     },
     append: (transaction, messages) => insertRows(table, (sql, values) => transaction.query(sql, values), messages),
     async lead(owner, leaseMs) {
-      const { rows } = await ask(
-        'Leading the relay',
-        `insert into ${leadTable} as held (owner, token, expires_at)
-         values ($1, 1, statement_timestamp() + $2 * interval '1 millisecond')
-         on conflict (one) do update set owner = excluded.owner, expires_at = excluded.expires_at,
-           token = held.token + (held.owner <> excluded.owner)::int
-         where held.owner = excluded.owner or held.expires_at < statement_timestamp()
-         returning token::text, ${newest} as bound`,
-        [owner, leaseMs],
-      )
-      const row = rows[0] as { token: string; bound: string | null } | undefined
-      return row === undefined ? null : { owner, token: row.token, bound: row.bound }
+      let token: string | undefined
+      const bound = await floor.bound(async (above) => {
+        const { rows } = await ask(
+          'Leading the relay',
+          `insert into ${leadTable} as held (owner, token, expires_at)
+           values ($2, 1, statement_timestamp() + $3 * interval '1 millisecond')
+           on conflict (one) do update set owner = excluded.owner, expires_at = excluded.expires_at,
+             token = held.token + (held.owner <> excluded.owner)::int
+           where held.owner = excluded.owner or held.expires_at < statement_timestamp()
+           returning token::text, ${newest} as bound`,
+          [above, owner, leaseMs],
+        )
+        const row = rows[0] as { token: string; bound: Position | null } | undefined
+        token = row?.token
+        return row?.bound ?? null
+      })
+      return token === undefined ? null : { owner, token, bound }
     },
     async release(lease) {
       await ask(
@@ -71,13 +100,14 @@ export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTran
         mine(lease),
       )
     },
-    async bound() {
-      const { rows } = await ask('Reading the outbox', `select ${newest} as bound`)
-      return (rows[0] as { bound: string | null }).bound
-    },
+    bound: () =>
+      floor.bound(async (above) => {
+        const { rows } = await ask('Reading the outbox', `select ${newest} as bound`, [above])
+        return (rows[0] as { bound: Position | null }).bound
+      }),
     async read({ transport, after, upTo, skipKeys, limit, maxBytes }) {
       const { rows } = await ask('Reading the outbox', reading, [
-        after ?? '0',
+        after ?? floor.below(upTo),
         upTo,
         arrayLiteral(skipKeys.map(encodeText)),
         limit,
@@ -85,7 +115,9 @@ export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTran
         'only' in transport ? transport.only : null,
         arrayLiteral('noneOf' in transport ? transport.noneOf : []),
       ])
-      return (rows as WrittenRow[]).map((row): OutboxRow => toOutboxRow(row))
+      const found = (rows as WrittenRow[]).map((row): OutboxRow => toOutboxRow(row))
+      floor.found(found[0]?.position)
+      return found
     },
     async delete(positions) {
       await ask('Deleting published rows', `delete from ${table} where id = any (($1::text)::bigint[])`, [

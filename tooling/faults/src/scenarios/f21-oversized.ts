@@ -22,13 +22,16 @@ export const oversized: Scenario = {
     const largest = rig.stage.largestBytes ?? largestOfBus
     const sizes = [0, largest - margin, mebibyte - 1, mebibyte + 1, largest + 1, 10 * mebibyte, 64 * mebibyte]
     const aside = new Set<string>()
+    let refused = 0
     let first = 0
     for (const paddingBytes of sizes) {
       // On a broker every other one goes past the outbox.
       await publishAll(rig, { first, count: each, keys: 0, lines: 2, paddingBytes })
       // In a transaction nobody asks the broker: the relay puts such a row aside and goes on.
-      if (paddingBytes > largest && paddingBytes <= largestOfBus)
+      if (paddingBytes > largest && paddingBytes <= largestOfBus) {
         for (let index = 0; index < each; index += 2) aside.add(messageId(first + index))
+        refused += Math.floor(each / 2)
+      }
       first += each
       await publishAll(rig, { first, count: 5, keys: 0 })
       first += 5
@@ -43,8 +46,7 @@ export const oversized: Scenario = {
     const refusedBy = (code: string) => failed.filter((each) => each === code).length
     const tooLarge = sizes.filter((bytes) => bytes > largestOfBus).length * each
     rig.expect('not refused by the bus', refusedBy('EVT_PAYLOAD_TOO_LARGE') === tooLarge, ...failed)
-    // Past the outbox as many of each size as through it.
-    rig.expect('not refused by the broker', refusedBy('EVT_PUBLISH_REFUSED') === aside.size, ...failed)
-    rig.expect('refused though legal', failed.length === tooLarge + aside.size, ...failed)
+    rig.expect('not refused by the broker', refusedBy('EVT_PUBLISH_REFUSED') === refused, ...failed)
+    rig.expect('refused though legal', failed.length === tooLarge + refused, ...failed)
   },
 }
