@@ -107,6 +107,8 @@ export function createRig(parts: RigParts): Rig {
     bug: parts.bug,
   })
   const start = <P extends Program>(name: ProgramName, program: Partial<P>) => {
+    // One that broke off goes on unseen to its next await.
+    if (isOver) throw new Error(`${name} is not started: the scenario is over`)
     started += 1
     const member = startMember(name, { ...base(started), ...program }, (entry) => {
       ledger.add(entry)
