@@ -1,11 +1,33 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { createBus, silentLogger } from '@evt/core'
 import { redis } from '@evt/servers'
-import { acknowledge, consumeAs, publish, quietMs, range, readSome, testPlace, textOf } from './test-place.ts'
+import {
+  acknowledge,
+  consumeAs,
+  eventually,
+  Numbered,
+  publish,
+  quietMs,
+  range,
+  readSome,
+  testPlace,
+  textOf,
+} from './test-place.ts'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 const program = fileURLToPath(new URL('holding-process.ts', import.meta.url))
+const handling = fileURLToPath(new URL('handling-process.ts', import.meta.url))
+
+/** Starts `handling-process.ts`; answers what it handled, in order, and how it ended. */
+function startHandling(...given: readonly string[]) {
+  const args = ['--conditions=@evt/source', '--import', './tooling/typescript.mjs', handling, ...given]
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  const handled: number[] = []
+  child.stdout.on('data', (data: Buffer) => handled.push(...data.toString().trim().split('\n').map(Number)))
+  return { child, handled, ended: once(child, 'close') }
+}
 
 redis.describe('a process that is killed between its handlers and their settlement', () => {
   test('loses nothing: its only successor gets everything again, once its lease has ended and not before', async () => {
@@ -36,4 +58,21 @@ redis.describe('a process that is killed between its handlers and their settleme
     place.close()
     await fresh.drop()
   }, 30_000)
+  test('hands over again what it handled, also to the same single consumer after its restart', async () => {
+    const fresh = await redis.fresh()
+    const place = testPlace(fresh.url, fresh.prefix)
+    await using bus = createBus({ service: 'test', logger: silentLogger, transport: await place.transport() })
+    await bus.publishMany(range(20).map((n) => Numbered.of({ n })))
+    const first = startHandling(fresh.url, fresh.prefix, 'dies')
+    expect(await first.ended).toEqual([null, 'SIGKILL'])
+    expect(first.handled.length).toBeGreaterThan(0)
+    const second = startHandling(fresh.url, fresh.prefix)
+    await eventually(() => second.handled.length >= 20, 'everything is handled')
+    second.child.kill('SIGTERM')
+    expect(await second.ended).toEqual([0, null])
+    expect(second.handled.sort((left, right) => left - right)).toEqual(range(20))
+    await bus.close()
+    place.close()
+    await fresh.drop()
+  }, 60_000)
 })
