@@ -19,7 +19,7 @@ export interface PgTransportOptions {
   readonly retainMs?: number | undefined
   /** Ephemeral readers that have not read for so long are removed, in ms, at least 60,000. Default 3,600,000. */
   readonly reapAfterMs?: number | undefined
-  /** Bytes of headers and payload a message may have. Default 16 MiB. */
+  /** Bytes of payload a message may have. Default 16 MiB. */
   readonly maxMessageBytes?: number | undefined
   /** How long a transaction of `run` may wait for its next statement before the server ends it. Default 60,000; 0: the server's own. */
   readonly idleInTransactionMs?: number | undefined
