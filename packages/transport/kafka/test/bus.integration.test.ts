@@ -6,12 +6,13 @@ import { eventually, range } from './raw.ts'
 /** The least that is allowed. */
 const sessionMs = 6_000
 const Numbered = defineEvent('raw.numbered', { schema: type<{ n: number }>() })
+const Keyed = defineEvent('raw.keyed', { schema: type<{ n: number }>(), key: ({ n }) => `k${n}` })
 
 kafka.describe('a bus over Kafka', () => {
   let place: FreshKafka
   const buses: Bus[] = []
-  const open = () => {
-    const options = { prefix: `${place.prefix}.`, partitions: 2, sessionMs }
+  const open = (others: { readonly drainMs?: number; readonly maxDelayed?: number } = {}) => {
+    const options = { prefix: `${place.prefix}.`, partitions: 2, sessionMs, ...others }
     const transport = kafkaTransport({ brokers: place.brokers, ...options })
     const bus = createBus({ service: 'test', transport, logger: silentLogger })
     buses.push(bus)
@@ -96,5 +97,57 @@ kafka.describe('a bus over Kafka', () => {
     for (const bus of buses) await bus.close()
     expect(runs).toHaveLength(1)
     expect(ends).toEqual(runs)
+  }, 60_000)
+
+  test('more delayed retries than `maxDelayed` has room for are all handled again', async () => {
+    const bus = open({ maxDelayed: 2 })
+    const succeeded = new Map<number, number>()
+    await bus.subscribe(
+      Numbered,
+      ({ n }, { attempt }) => {
+        if (attempt === 1) throw new Error('not yet')
+        succeeded.set(n, (succeeded.get(n) ?? 0) + attempt)
+      },
+      { group: 'a', holdMs: 0, concurrency: 4, retry: { backoff: { minMs: 300, jitter: false } } },
+    )
+    for (const round of range(10)) await bus.publishMany(range(10).map((n) => Numbered.of({ n: 10 * round + n })))
+    await eventually(() => succeeded.size === 100, 'every retry is handled')
+    await bus.close()
+    expect([...succeeded.values()].every((attempts) => attempts === 2)).toBe(true)
+  }, 60_000)
+
+  test('a handler that ignores its signal past `drainMs` loses its message to the other member, which handles it again', async () => {
+    const slow = open({ drainMs: 300 })
+    const other = open({ drainMs: 300 })
+    const signals = new Map<number, AbortSignal>()
+    const finished = new Set<number>()
+    let letGo = () => {}
+    const gate = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    const blocked = async ({ n }: { readonly n: number }, { signal }: { readonly signal: AbortSignal }) => {
+      signals.set(n, signal)
+      await gate
+      finished.add(n)
+    }
+    await slow.subscribe(Keyed, blocked, { group: 'a', concurrency: 20 })
+    await slow.publishMany(range(20).map((n) => Keyed.of({ n })))
+    await eventually(() => signals.size === 20, 'every handler is at work')
+    const again: number[] = []
+    await other.subscribe(Keyed, ({ n }) => void again.push(n), { group: 'a' })
+    const aborted = () => [...signals].filter(([, signal]) => signal.aborted).map(([n]) => n)
+    await eventually(() => again.length > 0 && again.length === aborted().length, 'what moved is handled again')
+    const ascending = (numbers: readonly number[]) => [...numbers].sort((left, right) => left - right)
+    expect(ascending(again)).toEqual(ascending(aborted()))
+    expect(again.length).toBeLessThan(20)
+    expect(finished.size).toBe(0)
+    letGo()
+    await slow.close()
+    await other.publish(Keyed, { n: 20 })
+    // Its partitions are the other's now; what it kept and finished is not handled there, what is new is.
+    await eventually(() => again.includes(20), 'the other member goes on')
+    await other.close()
+    expect(ascending([...finished])).toEqual(range(20))
+    expect(new Set(again).size).toBe(again.length)
   }, 60_000)
 })

@@ -33,13 +33,19 @@ for (const server of [nats, natsFloor]) {
         code: 'EVT_NATS_CONFIG',
         details: { field: 'duplicate_window', wanted: 1_000 * nanos, actual: 120_000 * nanos },
       })
+      const copied = await open({ replicas: 3 })
+      await expect(copied.declare({ name: topic, partitions: undefined })).rejects.toMatchObject({
+        code: 'EVT_NATS_CONFIG',
+        details: { field: 'num_replicas', wanted: 3, actual: 1 },
+      })
       const third = await open()
       await expect(third.consume(specOf('a', { leaseMs: 1_000 }), listener())).rejects.toMatchObject({
         code: 'EVT_NATS_CONFIG',
         details: { field: 'ack_wait', wanted: 1_000 * nanos, actual: 30_000 * nanos },
       })
       const manager = await connection.jetstreamManager()
-      expect((await manager.streams.info(stream())).config.duplicate_window).toBe(120_000 * nanos)
+      const { config } = await manager.streams.info(stream())
+      expect(config).toMatchObject({ duplicate_window: 120_000 * nanos, num_replicas: 1 })
       const [info] = await manager.consumers.list(stream()).next()
       expect(info?.config.ack_wait).toBe(30_000 * nanos)
     })

@@ -1,18 +1,34 @@
-/** A process of its own that handles orders and says so; asked to, it is killed between a handler and its settlement. */
+/** A process of its own whose handlers do their work. Told how many, it is killed between their return and the settlement. */
 import { writeSync } from 'node:fs'
-import { createBus, silentLogger } from '@evt/core'
+import { createBus, defineEvent, silentLogger, type } from '@evt/core'
 import pg from 'pg'
 import { pgTransport } from '../src/index.ts'
-import { Numbered } from './harness.ts'
 
-const [url = '', dies = ''] = process.argv.slice(2)
-if (dies === 'dies') {
-  const crash = (name: string) => {
-    if (name === 'delivery.decided') process.kill(process.pid, 'SIGKILL')
-  }
-  Object.assign(globalThis, { [Symbol.for('evt.crashPoint')]: crash })
+const [url = '', killedAfter] = process.argv.slice(2)
+const Numbered = defineEvent('raw.numbered', { schema: type<{ n: number }>() })
+let handled = 0
+let release = () => {}
+const allHaveBegun = new Promise<void>((resolve) => {
+  release = resolve
+})
+const hooks = globalThis as unknown as Record<symbol, (name: string) => void>
+hooks[Symbol.for('evt.crashPoint')] = (name) => {
+  if (name === 'delivery.decided' && killedAfter !== undefined && handled >= Number(killedAfter))
+    process.kill(process.pid, 'SIGKILL')
 }
 const transport = pgTransport({ pool: new pg.Pool({ connectionString: url }), pollMs: 50 })
-const bus = createBus({ service: 'test', logger: silentLogger, transport })
-await bus.subscribe(Numbered, ({ n }) => void writeSync(1, `${n}\n`), { group: 'a', leaseMs: 1_500 })
-process.once('SIGTERM', () => void bus.close().then(() => process.exit(0)))
+const bus = createBus({ service: 'test', transport, logger: silentLogger })
+await bus.subscribe(
+  Numbered,
+  async ({ n }, { attempt }) => {
+    handled += 1
+    writeSync(1, `${n} ${attempt}\n`)
+    // None is settled before the last of them has begun.
+    if (handled >= Number(killedAfter ?? 0)) release()
+    await allHaveBegun
+  },
+  { group: 'a', concurrency: 20, leaseMs: 1_500 },
+)
+process.once('SIGTERM', () => {
+  void bus.close().then(() => process.exit())
+})

@@ -2,16 +2,13 @@ import {
   type Consumer,
   type ConsumerEvents,
   type ConsumeSpec,
-  defineEvent,
   type Outgoing,
   type Transport,
   type TransportDelivery,
-  type,
   uuidv7,
 } from '@evt/core'
 
 export const topic = 'evt.test'
-export const Numbered = defineEvent('test.numbered', { schema: type<{ n: number }>() })
 /** How long "nothing more arrives" is watched. */
 export const quietMs = 150
 const ignored: ConsumerEvents = { revoking: async () => {}, lost() {}, cut() {}, recreated() {} }

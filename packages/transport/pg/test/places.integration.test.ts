@@ -1,4 +1,4 @@
-import { isEvtError } from '@evt/core'
+import { createBus, defineEvent, isEvtError, silentLogger, type } from '@evt/core'
 import { type FreshDatabase, freshDatabase } from '@evt/servers'
 import pg from 'pg'
 import { type PgTransport, pgTransport } from '../src/index.ts'
@@ -157,4 +157,14 @@ test('any number of processes migrate at once', async () => {
   await Promise.all(transports.map((each) => each.migrate()))
   await transports[0]!.open()
   await until(async () => (await transports[1]!.publish([message('one')])).length === 0)
+})
+
+test('who only publishes makes no group', async () => {
+  const Numbered = defineEvent('raw.numbered', { schema: type<{ n: number }>() })
+  const bus = createBus({ service: 'test', transport, logger: silentLogger })
+  await bus.publishMany(range(3).map((n) => Numbered.of({ n })))
+  const { rows } = await database.pool.query(`select (select count(*)::int from evt_transport_message) as messages,
+    (select count(*)::int from evt_transport_group) as groups, (select count(*)::int from evt_transport_parcel) as parcels`)
+  expect(rows).toEqual([{ messages: 3, groups: 0, parcels: 0 }])
+  await bus.close()
 })

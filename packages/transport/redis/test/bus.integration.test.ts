@@ -89,4 +89,13 @@ redis.describe('a bus over Redis', () => {
     const pending = (await place.client.xpending(`${fresh.prefix}:{evt.raw.numbered}:stream`, 'test/a')) as unknown[]
     expect(pending[0]).toBe(0)
   })
+
+  test('who only publishes makes no group', async () => {
+    const bus = open()
+    await bus.publishMany(range(3).map((n) => Numbered.of({ n })))
+    const key = `${fresh.prefix}:{evt.raw.numbered}:stream`
+    expect(await place.client.xlen(key)).toBe(3)
+    expect(await place.client.xinfo('GROUPS', key)).toEqual([])
+    expect(await place.client.keys(`${fresh.prefix}:*:group:*`)).toEqual([])
+  })
 })

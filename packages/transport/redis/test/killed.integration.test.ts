@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { createBus, silentLogger } from '@evt/core'
+import { createBus, defineEvent, silentLogger, type } from '@evt/core'
 import { redis } from '@evt/servers'
+import { redisTransport } from '../src/index.ts'
 import {
   acknowledge,
   consumeAs,
   eventually,
-  Numbered,
   publish,
   quietMs,
   range,
@@ -17,16 +18,13 @@ import {
 } from './test-place.ts'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
-const program = fileURLToPath(new URL('holding-process.ts', import.meta.url))
 const handling = fileURLToPath(new URL('handling-process.ts', import.meta.url))
+const holding = fileURLToPath(new URL('holding-process.ts', import.meta.url))
+const Numbered = defineEvent('raw.numbered', { schema: type<{ n: number }>() })
 
-/** Starts `handling-process.ts`; answers what it handled, in order, and how it ended. */
-function startHandling(...given: readonly string[]) {
-  const args = ['--conditions=@evt/source', '--import', './tooling/typescript.mjs', handling, ...given]
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
-  const handled: number[] = []
-  child.stdout.on('data', (data: Buffer) => handled.push(...data.toString().trim().split('\n').map(Number)))
-  return { child, handled, ended: once(child, 'close') }
+function start(program: string, ...given: readonly string[]) {
+  const args = ['--conditions=@evt/source', '--import', './tooling/typescript.mjs', program, ...given]
+  return spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
 redis.describe('a process that is killed between its handlers and their settlement', () => {
@@ -36,11 +34,7 @@ redis.describe('a process that is killed between its handlers and their settleme
     const transport = await place.transport()
     await publish(transport, 120)
     const leaseMs = 1_500
-    const args = ['--conditions=@evt/source', '--import', './tooling/typescript.mjs', program]
-    const child = spawn(process.execPath, [...args, fresh.url, fresh.prefix, String(leaseMs), '120'], {
-      cwd: root,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+    const child = start(holding, fresh.url, fresh.prefix, String(leaseMs), '120')
     const [line] = (await once(child.stdout, 'data')) as [Buffer]
     expect(line.toString()).toBe('holds 120\n')
     const next = await consumeAs(transport, 'a')
@@ -58,19 +52,39 @@ redis.describe('a process that is killed between its handlers and their settleme
     place.close()
     await fresh.drop()
   }, 30_000)
-  test('hands over again what it handled, also to the same single consumer after its restart', async () => {
+  test('started again as the only member of its group, it is given all that its handlers had done once more', async () => {
     const fresh = await redis.fresh()
     const place = testPlace(fresh.url, fresh.prefix)
-    await using bus = createBus({ service: 'test', logger: silentLogger, transport: await place.transport() })
+    const transport = redisTransport({ client: place.connect(), prefix: fresh.prefix })
+    const bus = createBus({ service: 'test', transport, logger: silentLogger })
     await bus.publishMany(range(20).map((n) => Numbered.of({ n })))
-    const first = startHandling(fresh.url, fresh.prefix, 'dies')
-    expect(await first.ended).toEqual([null, 'SIGKILL'])
-    expect(first.handled.length).toBeGreaterThan(0)
-    const second = startHandling(fresh.url, fresh.prefix)
-    await eventually(() => second.handled.length >= 20, 'everything is handled')
-    second.child.kill('SIGTERM')
-    expect(await second.ended).toEqual([0, null])
-    expect(second.handled.sort((left, right) => left - right)).toEqual(range(20))
+    const run = (killedAfter: readonly string[]) => {
+      const handled: string[] = []
+      const child = start(handling, fresh.url, fresh.prefix, ...killedAfter)
+      createInterface(child.stdout).on('line', (line) => handled.push(line))
+      return { child, handled, ended: once(child, 'close') }
+    }
+    const killed = run(['20'])
+    expect(await killed.ended).toEqual([null, 'SIGKILL'])
+    expect(killed.handled.sort()).toEqual(
+      range(20)
+        .map((n) => `${n} 1`)
+        .sort(),
+    )
+    // Redelivered ones run one at a time, each recorded before it runs: this death is known to have ended one run.
+    const killedAgain = run(['1'])
+    expect(await killedAgain.ended).toEqual([null, 'SIGKILL'])
+    expect(killedAgain.handled).toEqual([expect.stringMatching(/^\d+ 1$/)])
+    const known = Number(killedAgain.handled[0]!.split(' ')[0])
+    const again = run([])
+    await eventually(() => again.handled.length >= 20, 'everything is handled again')
+    again.child.kill('SIGTERM')
+    expect(await again.ended).toEqual([0, null])
+    expect(again.handled.sort()).toEqual(
+      range(20)
+        .map((n) => `${n} ${n === known ? 2 : 1}`)
+        .sort(),
+    )
     await bus.close()
     place.close()
     await fresh.drop()

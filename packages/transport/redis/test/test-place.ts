@@ -1,18 +1,8 @@
-import {
-  type Consumer,
-  type ConsumerEvents,
-  type ConsumeSpec,
-  defineEvent,
-  type Outgoing,
-  type Transport,
-  type TransportDelivery,
-  type,
-} from '@evt/core'
+import type { Consumer, ConsumerEvents, ConsumeSpec, Outgoing, Transport, TransportDelivery } from '@evt/core'
 import { Redis } from 'ioredis'
 import { type RedisTransportOptions, redisTransport } from '../src/index.ts'
 
 export const topic = 'evt.test.raw'
-export const Numbered = defineEvent('test.numbered', { schema: type<{ n: number }>() })
 
 /** Transports on one server under one prefix, and every connection they were given. */
 export interface TestPlace {
