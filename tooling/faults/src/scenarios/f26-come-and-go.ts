@@ -5,6 +5,8 @@ import { publishAll } from '../nemesis/publish-all.ts'
 import type { Rig } from '../rig.ts'
 import type { Scenario } from '../scenario.ts'
 
+/** Where a key is handled by one process at a time, one key gets through a message in half of `longestMs`. */
+const keys = 64
 const fewest = 2
 const most = 4
 
@@ -13,7 +15,7 @@ export const comeAndGo: Scenario = {
   title: 'consumers join, leave and are killed every few seconds during long handlers',
   limitSeconds: { quick: 240, long: 900 },
   quick: { messages: 300, perSecond: 80, changes: 8, everyMs: 1_000, longestMs: 600 },
-  long: { messages: 1_000, perSecond: 30, changes: 60, everyMs: 3_000, longestMs: 4_000 },
+  long: { messages: 1_000, perSecond: 15, changes: 60, everyMs: 3_000, longestMs: 4_000 },
   needs: 'broker',
   async run(rig, { messages = 0, perSecond = 0, changes = 0, everyMs = 0, longestMs = 0 }) {
     const group = startGroup(rig, longestMs)
@@ -21,7 +23,7 @@ export const comeAndGo: Scenario = {
     let isEnough = false
     const publishing = (async () => {
       for (let first = 0; !isEnough; first += messages)
-        await publishAll(rig, { first, count: messages, perSecond, keys: 16 })
+        await publishAll(rig, { first, count: messages, perSecond, keys })
     })()
     await rig.flowing()
     for (let done = 0; done < changes; done += 1) {
