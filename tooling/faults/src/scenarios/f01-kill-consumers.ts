@@ -6,7 +6,7 @@ import { publishAll } from '../nemesis/publish-all.ts'
 import type { Scenario } from '../scenario.ts'
 
 /** Lease, start of a process on a busy machine, poll. */
-const recoveryLimitMs = 10_000
+const slowestMs = 10_000
 
 export const killConsumers: Scenario = {
   id: 'F1',
@@ -15,6 +15,7 @@ export const killConsumers: Scenario = {
   quick: { messages: 1_500, perSecond: 400, kills: 4 },
   long: { messages: 12_000, perSecond: 400, kills: 30 },
   async run(rig, { messages = 0, perSecond = 0, kills = 0, batch = 0 }) {
+    const recoveryLimitMs = slowestMs + rig.stage.takeoverMs
     const worker = { relayLeaseMs: 1_000, leaseMs: 2_000, handlerMs: [0, 20] as const, batch: batch === 1 }
     const crew = startCrew(rig, 3, () => rig.worker(worker))
     await crew.ready

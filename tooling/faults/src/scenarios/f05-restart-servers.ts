@@ -8,7 +8,7 @@ import type { Scenario } from '../scenario.ts'
 import { until } from '../until.ts'
 
 // What fails longest is asked again after ten seconds.
-const recoveryLimitMs = 11_000
+const slowestMs = 11_000
 
 export const restartServers: Scenario = {
   id: 'F5',
@@ -17,6 +17,8 @@ export const restartServers: Scenario = {
   quick: { messages: 2_000, perSecond: 400, restarts: 2, downMs: 1_000 },
   long: { messages: 9_000, perSecond: 500, restarts: 6, downMs: 5_000 },
   async run(rig, { messages = 0, perSecond = 0, restarts = 0, downMs = 0 }) {
+    // A broker that was killed hands over again what it does not know to be given up.
+    const recoveryLimitMs = slowestMs + rig.stage.takeoverMs
     const crew = startCrew(rig, 2, () => rig.worker({ leaseMs: 3_000, handlerMs: [0, 5] }))
     await crew.ready
     const servers = [...new Set([rig.broker ?? rig.store, rig.store])]
