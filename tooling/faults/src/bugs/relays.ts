@@ -20,7 +20,6 @@ export const deletesBeforePublishing: Bug = {
 export const runsWithACursor: Bug = {
   about: 'reads on from the last row instead of from the start',
   scenario: 'F31',
-  quick: true,
   rows(right) {
     let cursor: Position | undefined
     return wrapped(right, {

@@ -16,7 +16,7 @@ export const noWrites: Scenario = {
   id: 'F22',
   title: 'broker and database refuse to write: full, over their limit, read-only',
   limitSeconds: { quick: 240, long: 900 },
-  quick: { messages: 2_000, perSecond: 120, refusals: 4, forMs: 2_000 },
+  quick: { messages: 2_000, perSecond: 120, refusals: 4, forMs: 1_000 },
   long: { messages: 20_000, perSecond: 100, refusals: 10, forMs: 10_000 },
   async run(rig, { messages = 0, perSecond = 0, refusals = 0, forMs = 0 }) {
     const operator = rig.broker === undefined ? undefined : await openOperator(rig)
