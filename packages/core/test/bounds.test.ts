@@ -298,6 +298,40 @@ test('a lost lease aborts the handler, and its settlement has no effect', async 
   expect(subscription.stats()).toMatchObject({ lost: 1, acknowledged: 0 })
 })
 
+test('what waits behind messages of its key whose leases are lost goes back, and is handled behind them', async () => {
+  await using rig = makeRig({
+    wrap: (memory) => ({
+      ...memory,
+      consume: async (spec, events) => {
+        const consumer = await memory.consume(spec, events)
+        let asked = 0
+        // As after a standstill: what was read before it is lost, what came last is not.
+        const extend: typeof consumer.extend = async (held) => {
+          asked += 1
+          if (asked > 1) return consumer.extend(held)
+          const lost = held.slice(0, 2)
+          await consumer.settle(lost.map((delivery) => ({ delivery, as: 'release', attempt: 1 })))
+          return lost
+        }
+        return { ...consumer, extend }
+      },
+    }),
+  })
+  const seen: number[] = []
+  const end = door()
+  const handler = async ({ n }: { readonly n: number }) => {
+    seen.push(n)
+    await end.opened
+  }
+  const subscription = await rig.bus.subscribe(Keyed, handler, { group: 'a', leaseMs: 300 })
+  await rig.bus.publishMany(range(3).map((n) => Keyed.of({ n })))
+  await rig.clock.advance(110)
+  end.open()
+  await rig.clock.advance(1_000)
+  expect(seen).toEqual([0, 0, 1, 2])
+  expect(subscription.stats()).toMatchObject({ lost: 2, acknowledged: 3 })
+})
+
 test('groups begin at the earliest message, broadcasts at the latest, unless told otherwise', async () => {
   await using rig = makeRig()
   const seen: string[] = []

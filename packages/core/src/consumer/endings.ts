@@ -122,10 +122,10 @@ export class Endings {
     this.#hooks.onForgotten()
   }
   /** Gives back what has not started, of some partitions or all. */
-  releaseUnstarted(partitions?: readonly number[]): void {
+  releaseUnstarted(isMeant: (entry: Entry) => boolean = () => true): void {
     const nowMs = this.#parts.clock.monotonicMs()
     for (const entry of this.#holdings.leased.inOrder()) {
-      if (partitions !== undefined && !partitions.includes(entry.received.partition)) continue
+      if (!isMeant(entry)) continue
       if (entry.state === 'held') {
         entry.timer?.cancel()
         this.#holdings.held -= 1

@@ -226,7 +226,12 @@ export class Pump implements LocalReceiver, Starting {
     entry.delivery?.abort(error)
   }
   #lose(isLost: (entry: Entry) => boolean): void {
-    for (const entry of this.#holdings.leased.inOrder()) if (isLost(entry)) this.#loseOne(entry)
+    const lost = new Set(this.#holdings.leased.inOrder().filter(isLost))
+    // What was taken in later must not pass them in their lanes: they come back, and it comes back behind them.
+    const lanes = new Set([...lost].map((entry) => entry.lane))
+    lanes.delete(undefined)
+    if (lanes.size > 0) this.#endings.releaseUnstarted((entry) => lanes.has(entry.lane) && !lost.has(entry))
+    for (const entry of lost) this.#loseOne(entry)
   }
   #loseOne(entry: Entry): void {
     if (entry.lost || entry.state === 'settling' || entry.state === 'gone') return
@@ -252,8 +257,9 @@ export class Pump implements LocalReceiver, Starting {
 
   /** Settles or gives back everything of these partitions, within the deadline. */
   async drain(partitions: readonly number[], deadlineMs: number): Promise<void> {
-    this.#endings.releaseUnstarted(partitions)
-    const running = () => this.#holdings.running.items().some((entry) => partitions.includes(entry.received.partition))
+    const isTheirs = ({ received }: Entry) => partitions.includes(received.partition)
+    this.#endings.releaseUnstarted(isTheirs)
+    const running = () => this.#holdings.running.items().some(isTheirs)
     const { clock } = this.#parts
     const drained = async () => {
       while (running()) await new Promise<void>((resolve) => clock.startTimer(resolve, 5))
