@@ -121,7 +121,7 @@ export class Endings {
     this.#holdings.forget(entry)
     this.#hooks.onForgotten()
   }
-  /** Gives back what has not started, of some partitions or all. */
+  /** Gives back what has not started: what is meant, or all. */
   releaseUnstarted(isMeant: (entry: Entry) => boolean = () => true): void {
     const nowMs = this.#parts.clock.monotonicMs()
     for (const entry of this.#holdings.leased.inOrder()) {

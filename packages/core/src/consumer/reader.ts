@@ -48,8 +48,8 @@ export class Reader {
     return this.#loop
   }
   /** Lets handlers that need nothing but this process end, so that one call asks for the room that all of them leave. */
-  async #turn(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve))
+  #turn(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve))
   }
   async #run(): Promise<void> {
     const { consumer, clock, work } = this.#parts

@@ -1,22 +1,13 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { createBus, defineEvent, silentLogger, type } from '@evt/core'
-import { kafka } from '@evt/servers'
+import { kafka, startProgram } from '@evt/servers'
 import { kafkaTransport } from '../src/index.ts'
 import { acks, consumeAs, eventually, numberOf, outgoing, range, readSome, topic } from './raw.ts'
 
-const root = fileURLToPath(new URL('../../../..', import.meta.url))
-const handling = fileURLToPath(new URL('handling-process.ts', import.meta.url))
-const holding = fileURLToPath(new URL('holding-process.ts', import.meta.url))
+const handling = new URL('handling-process.ts', import.meta.url)
+const holding = new URL('holding-process.ts', import.meta.url)
 const Numbered = defineEvent('raw.numbered', { schema: type<{ n: number }>() })
 const quietMs = 500
-
-function start(program: string, ...given: readonly string[]) {
-  const args = ['--conditions=@evt/source', '--import', './tooling/typescript.mjs', program, ...given]
-  return spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
-}
 
 kafka.describe('a process that is killed between its handlers and their settlement', () => {
   test('loses nothing: its only successor gets everything again, once its session has ended and not before', async () => {
@@ -25,7 +16,7 @@ kafka.describe('a process that is killed between its handlers and their settleme
     await transport.open()
     await transport.declare({ name: topic, partitions: undefined })
     expect(await transport.publish(range(120).map((n) => outgoing(n)))).toEqual([])
-    const child = start(holding, brokers[0]!, `${prefix}.`, '100')
+    const { child } = startProgram(holding, brokers[0]!, `${prefix}.`, '100')
     const [line] = (await once(child.stdout, 'data')) as [Buffer]
     expect(line.toString()).toBe('holds 100\n')
     child.kill('SIGKILL')
@@ -48,22 +39,15 @@ kafka.describe('a process that is killed between its handlers and their settleme
     const transport = kafkaTransport({ brokers, prefix: `${prefix}.`, partitions: 1 })
     const bus = createBus({ service: 'test', transport, logger: silentLogger })
     await bus.publishMany(range(20).map((n) => Numbered.of({ n })))
-    const run = (killedAfter: readonly string[]) => {
-      const handled: string[] = []
-      const child = start(handling, brokers[0]!, `${prefix}.`, ...killedAfter)
-      createInterface(child.stdout).on('line', (line) => handled.push(line))
-      return { child, handled, ended: once(child, 'exit') }
-    }
-    const killed = run(['20'])
+    const run = (...killedAfter: readonly string[]) => startProgram(handling, brokers[0]!, `${prefix}.`, ...killedAfter)
+    const killed = run('20')
     expect(await killed.ended).toEqual([null, 'SIGKILL'])
-    expect(killed.handled).toEqual(range(20).map((n) => `${n} 1`))
-    const again = run([])
-    await eventually(() => again.handled.length >= 20, 'everything is handled again')
+    expect(killed.lines).toEqual(range(20).map((n) => `${n} 1`))
+    const again = run()
+    await eventually(() => again.lines.length >= 20, 'everything is handled again')
     again.child.kill('SIGTERM')
     await again.ended
-    expect(again.handled.map((line) => Number(line.split(' ')[0])).sort((left, right) => left - right)).toEqual(
-      range(20),
-    )
+    expect(again.lines.map((line) => Number(line.split(' ')[0])).sort((left, right) => left - right)).toEqual(range(20))
     await bus.close()
     await drop()
   }, 60_000)

@@ -1,14 +1,10 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { type Bus, createBus, silentLogger, type Transport } from '@evt/core'
-import { type FreshPrefix, nats, natsFloor } from '@evt/servers'
+import { type FreshPrefix, nats, natsFloor, startProgram } from '@evt/servers'
 import type { NatsConnection } from 'nats'
 import { jetstreamTransport, natsTransport } from '../src/index.ts'
 import { client, eventually, listener, Numbered, outgoing, quietMs, range, readSome, specOf } from './rig.ts'
 
-const root = fileURLToPath(new URL('../../../..', import.meta.url))
-const program = fileURLToPath(new URL('handling-process.ts', import.meta.url))
+const program = new URL('handling-process.ts', import.meta.url)
 jest.setTimeout(60_000)
 
 for (const server of [nats, natsFloor]) {
@@ -76,24 +72,15 @@ for (const server of [nats, natsFloor]) {
 
     it('kill -9 between handler and settlement hands over again, also to the same single consumer after its restart', async () => {
       await busOver(jetstream()).publishMany(range(20).map((n) => Numbered.of({ n })))
-      const start = (...extra: string[]) => {
-        const args = ['--conditions=@evt/source', '--import', './tooling/typescript.mjs', program]
-        const child = spawn(process.execPath, [...args, place.url, place.prefix, ...extra], {
-          cwd: root,
-          stdio: ['ignore', 'pipe', 'inherit'],
-        })
-        const handled: number[] = []
-        child.stdout.on('data', (data: Buffer) => handled.push(...data.toString().trim().split('\n').map(Number)))
-        return { child, handled, ended: once(child, 'close') }
-      }
+      const start = (...extra: readonly string[]) => startProgram(program, place.url, place.prefix, ...extra)
       const first = start('dies')
       expect(await first.ended).toEqual([null, 'SIGKILL'])
-      expect(first.handled.length).toBeGreaterThan(0)
+      expect(first.lines.length).toBeGreaterThan(0)
       const second = start()
-      await eventually(async () => second.handled.length >= 20, 'everything is handled', 30_000)
+      await eventually(async () => second.lines.length >= 20, 'everything is handled', 30_000)
       second.child.kill('SIGTERM')
       expect(await second.ended).toEqual([0, null])
-      expect(second.handled.sort((left, right) => left - right)).toEqual(range(20))
+      expect(second.lines.map(Number).sort((left, right) => left - right)).toEqual(range(20))
     })
 
     it('NATS core holds 1,000 messages or 8 MiB that nobody takes; what it drops is counted and reported', async () => {

@@ -1,9 +1,6 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { createBus, defineEvent, silentLogger, type } from '@evt/core'
-import { redis } from '@evt/servers'
+import { redis, startProgram } from '@evt/servers'
 import { redisTransport } from '../src/index.ts'
 import {
   acknowledge,
@@ -17,15 +14,9 @@ import {
   textOf,
 } from './test-place.ts'
 
-const root = fileURLToPath(new URL('../../../..', import.meta.url))
-const handling = fileURLToPath(new URL('handling-process.ts', import.meta.url))
-const holding = fileURLToPath(new URL('holding-process.ts', import.meta.url))
+const handling = new URL('handling-process.ts', import.meta.url)
+const holding = new URL('holding-process.ts', import.meta.url)
 const Numbered = defineEvent('raw.numbered', { schema: type<{ n: number }>() })
-
-function start(program: string, ...given: readonly string[]) {
-  const args = ['--conditions=@evt/source', '--import', './tooling/typescript.mjs', program, ...given]
-  return spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
-}
 
 redis.describe('a process that is killed between its handlers and their settlement', () => {
   test('loses nothing: its only successor gets everything again, once its lease has ended and not before', async () => {
@@ -34,7 +25,7 @@ redis.describe('a process that is killed between its handlers and their settleme
     const transport = await place.transport()
     await publish(transport, 120)
     const leaseMs = 1_500
-    const child = start(holding, fresh.url, fresh.prefix, String(leaseMs), '120')
+    const { child } = startProgram(holding, fresh.url, fresh.prefix, String(leaseMs), '120')
     const [line] = (await once(child.stdout, 'data')) as [Buffer]
     expect(line.toString()).toBe('holds 120\n')
     const next = await consumeAs(transport, 'a')
@@ -58,29 +49,24 @@ redis.describe('a process that is killed between its handlers and their settleme
     const transport = redisTransport({ client: place.connect(), prefix: fresh.prefix })
     const bus = createBus({ service: 'test', transport, logger: silentLogger })
     await bus.publishMany(range(20).map((n) => Numbered.of({ n })))
-    const run = (killedAfter: readonly string[]) => {
-      const handled: string[] = []
-      const child = start(handling, fresh.url, fresh.prefix, ...killedAfter)
-      createInterface(child.stdout).on('line', (line) => handled.push(line))
-      return { child, handled, ended: once(child, 'close') }
-    }
-    const killed = run(['20'])
+    const run = (...killedAfter: readonly string[]) => startProgram(handling, fresh.url, fresh.prefix, ...killedAfter)
+    const killed = run('20')
     expect(await killed.ended).toEqual([null, 'SIGKILL'])
-    expect(killed.handled.sort()).toEqual(
+    expect([...killed.lines].sort()).toEqual(
       range(20)
         .map((n) => `${n} 1`)
         .sort(),
     )
     // Redelivered ones run one at a time, each recorded before it runs: this death is known to have ended one run.
-    const killedAgain = run(['1'])
+    const killedAgain = run('1')
     expect(await killedAgain.ended).toEqual([null, 'SIGKILL'])
-    expect(killedAgain.handled).toEqual([expect.stringMatching(/^\d+ 1$/)])
-    const known = Number(killedAgain.handled[0]!.split(' ')[0])
-    const again = run([])
-    await eventually(() => again.handled.length >= 20, 'everything is handled again')
+    expect(killedAgain.lines).toEqual([expect.stringMatching(/^\d+ 1$/)])
+    const known = Number(killedAgain.lines[0]!.split(' ')[0])
+    const again = run()
+    await eventually(() => again.lines.length >= 20, 'everything is handled again')
     again.child.kill('SIGTERM')
     expect(await again.ended).toEqual([0, null])
-    expect(again.handled.sort()).toEqual(
+    expect([...again.lines].sort()).toEqual(
       range(20)
         .map((n) => `${n} ${n === known ? 2 : 1}`)
         .sort(),
