@@ -42,7 +42,8 @@ export async function startContenderProcess(
   }
   const ask = (question: Question): Promise<unknown> => {
     const answered = answer()
-    child.send(question)
+    // Where it has ended already, the answer says so.
+    child.send(question, () => undefined)
     return answered
   }
   const end = async () => {

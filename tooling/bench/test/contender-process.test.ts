@@ -13,7 +13,7 @@ describe('a contender in a process of its own', () => {
     }
     expect(await contender.facts()).toEqual({})
     await contender.stop()
-    await expect(contender.round('measured')).rejects.toThrow()
+    await expect(contender.round('measured')).rejects.toThrow('its process ended with 0')
   })
 
   it('hands on why it could not start', async () => {
