@@ -1,19 +1,18 @@
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { startContenderProcess } from './contender-process.ts'
 import { machine } from './machine.ts'
 import { idleShare, tolerated } from './other-load.ts'
 import { writePerformancePage } from './performance-page.ts'
 import { addRun, readReport, writeReport } from './report.ts'
 import type { Result } from './result.ts'
-import { runLatency } from './run-latency.ts'
+import { type RunOptions, runRounds } from './run-rounds.ts'
 import { runSamples } from './run-samples.ts'
-import { type RunOptions, runThroughput } from './run-throughput.ts'
 import { Servers } from './servers.ts'
 import { percent, showResult } from './show.ts'
 import { runSoak } from './soak.ts'
-import type { Workload } from './workload.ts'
-import { workloads } from './workloads.ts'
+import { allWorkloads, type Listed } from './workloads.ts'
 
 const watchedMs = 1_000
 const { values, positionals } = parseArgs({
@@ -28,7 +27,8 @@ const { values, positionals } = parseArgs({
   },
 })
 
-if (values.list) for (const { id, title } of workloads) console.log(`${id.padEnd(14)} ${title}`)
+if (values.list)
+  for (const { workload } of await allWorkloads()) console.log(`${workload.id.padEnd(14)} ${workload.title}`)
 else if (values.write === undefined) await run()
 else writePerformancePage(values.write, readReport(values.json ?? reportBeside(values.write)))
 
@@ -37,7 +37,7 @@ function reportBeside(page: string): string {
 }
 
 async function run(): Promise<void> {
-  const chosen = values.soak ? [] : choose(positionals)
+  const chosen = values.soak ? [] : await choose(positionals)
   const rounds = wholeNumber('rounds', values.rounds)
   const about = machine()
   const before = await idleShare(watchedMs, availableParallelism())
@@ -63,30 +63,30 @@ async function run(): Promise<void> {
       await servers.need(['postgres'])
       show(await runSoak(wholeNumber('seconds', values.seconds), onProgress))
     }
-    for (const workload of chosen) {
-      const needed = workload.servers ?? []
+    for (const listed of chosen) {
+      const { servers: needed = [], mostRounds = rounds } = listed.workload
       await servers.need(needed)
-      const most = Math.min(rounds, workload.mostRounds ?? rounds)
-      show(await runWorkload(workload, { rounds: most, serverPids: servers.pids(needed), onProgress }))
+      show(await runWorkload(listed, servers.pids(needed), { rounds: Math.min(rounds, mostRounds), onProgress }))
     }
   } finally {
     await servers.stop()
   }
 }
 
-function runWorkload(workload: Workload, options: RunOptions): Promise<Result> {
-  if (workload.kind === 'throughput') return runThroughput(workload, options)
-  return workload.kind === 'latency' ? runLatency(workload, options) : runSamples(workload, options)
+function runWorkload(listed: Listed, serverPids: readonly number[], options: RunOptions): Promise<Result> {
+  const { workload } = listed
+  if (workload.kind === 'samples') return runSamples(workload, options)
+  return runRounds(workload, (index) => startContenderProcess(listed, index, serverPids), options)
 }
 
 /** `w9` stands for all its variants. */
-function choose(names: readonly string[]): readonly Workload[] {
+async function choose(names: readonly string[]): Promise<readonly Listed[]> {
+  const all = await allWorkloads()
+  const isOf = (name: string, { workload: { id } }: Listed) => id === name || id.startsWith(`${name}.`)
   const wanted = names.map((name) => name.toLowerCase())
-  const isWanted = (id: string) =>
-    wanted.length === 0 || wanted.some((each) => id === each || id.startsWith(`${each}.`))
-  const lost = wanted.find((each) => !workloads.some(({ id }) => id === each || id.startsWith(`${each}.`)))
+  const lost = wanted.find((name) => !all.some((listed) => isOf(name, listed)))
   if (lost !== undefined) throw new Error(`No workload is called ${lost}; --list names them`)
-  return workloads.filter(({ id }) => isWanted(id))
+  return wanted.length === 0 ? all : all.filter((listed) => wanted.some((name) => isOf(name, listed)))
 }
 
 function wholeNumber(name: string, given: string): number {

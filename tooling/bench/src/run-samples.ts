@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { measure } from './meter.ts'
 import { noRounds, type Result, toResult } from './result.ts'
-import type { RunOptions } from './run-throughput.ts'
+import type { RunOptions } from './run-rounds.ts'
 import type { SampleWorkload } from './workload.ts'
 
 const childShare = 1 / availableParallelism()

@@ -12,7 +12,7 @@ const prefetch = 500
 const publishers = 256
 
 /** Over a transport that answers at once: what is left is core's own. */
-export const w0: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     ...{ kind: 'throughput', checked: 'once', id: 'w0.consume', messages, warmUp },
     title: 'consume from a transport that costs nothing',

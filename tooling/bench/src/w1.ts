@@ -13,7 +13,7 @@ const OrderCreated = defineEvent('order.created', { schema: type<Order>() })
 const order: Order = { id: 'o-1', amount: 12 }
 
 /** In this process: publish, await the handlers, next. */
-export const w1: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     kind: 'throughput',
     checked: 'once',

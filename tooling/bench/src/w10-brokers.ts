@@ -34,7 +34,7 @@ interface Destination {
 }
 
 /** The same backlog to each broker. The limit reads, sends and deletes by hand, a batch ahead, with no lease and no outcome per message. */
-export const w10Brokers: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   to('redis', toRedis, 100_000, 'redis'),
   to('jetstream', toJetstream, 50_000, 'nats'),
   to('kafka', toKafka, 20_000, 'kafka'),

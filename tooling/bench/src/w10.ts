@@ -13,7 +13,7 @@ const batch = 1_000
 const handlersAtOnce = 64
 
 /** A relay carries committed rows to a transport. A peer does what comes nearest: it works off as many jobs. */
-export const w10: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     kind: 'throughput',
     id: 'w10.noop',

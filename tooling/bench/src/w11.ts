@@ -12,7 +12,7 @@ const watchedMs = 5_000
 const insertOrder = 'insert into orders (id) values ($1)'
 
 /** From when a transaction was due, through its commit and the relay, to the handler. */
-export const w11: readonly Workload[] = [at(400), at(2_000)]
+export const workloads: readonly Workload[] = [at(400), at(2_000)]
 
 function at(perSecond: number): Workload {
   return {

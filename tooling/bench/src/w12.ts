@@ -12,7 +12,7 @@ const ttlMs = 3_600_000
 const ack: Outcome = { status: 'ack' }
 
 /** Claim, handler, complete, for messages that are all new. */
-export const w12: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     kind: 'throughput',
     id: 'w12.memory',

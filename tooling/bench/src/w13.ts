@@ -18,7 +18,7 @@ const bodyOf = (id: string) => JSON.stringify({ ...order, id })
 const failing = 100
 
 /** The effect of a message once: inbox entry and effect in one transaction, over the memory transport. */
-export const w13: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     kind: 'throughput',
     id: 'w13.single',

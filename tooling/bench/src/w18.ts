@@ -11,7 +11,7 @@ const peers = ['emittery', 'pg', 'pg-boss', 'graphile-worker', 'ioredis', 'bullm
 const run = promisify(execFile)
 
 /** What a package costs before it does anything. Ours are built first. */
-export const w18: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     kind: 'samples',
     id: 'w18.import',

@@ -9,7 +9,7 @@ const publishers = 64
 const bound = 10_000
 
 /** Through a bounded queue in memory: many publishers at once, 64 handlers at once, each message acknowledged. */
-export const w2: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     kind: 'throughput',
     checked: 'once',

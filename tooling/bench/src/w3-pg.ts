@@ -14,7 +14,7 @@ const most = 500
 const body = JSON.stringify(order)
 
 /** Publishing to a queue in PostgreSQL; a message counts when it is committed. */
-export const w3Pg: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     kind: 'throughput',
     id: 'w3.pg',

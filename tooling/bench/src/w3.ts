@@ -16,7 +16,7 @@ const body = JSON.stringify(order)
 type Way = 'single' | 'many'
 
 /** Publishing to a stream of Redis; a message counts when the server has said that it has it. */
-export const w3: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     kind: 'throughput',
     id: 'w3.publish',

@@ -13,7 +13,7 @@ const filledAtOnce = 500
 const body = (id: string) => JSON.stringify({ ...order, id })
 
 /** Consuming at least once from PostgreSQL: the handler does nothing, the clock stops when everything is acknowledged. */
-export const w4Pg: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     kind: 'throughput',
     id: 'w4.pg',

@@ -17,7 +17,7 @@ const body = JSON.stringify(order)
 type Way = 'backlog' | 'endToEnd'
 
 /** Consuming at least once: the handler does nothing, each message is acknowledged after it, the clock stops when all are. */
-export const w4: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     kind: 'throughput',
     id: 'w4.consume',

@@ -10,7 +10,7 @@ import type { LatencyContender, Workload } from './workload.ts'
 const handlersAtOnce = 100
 
 /** From when a message was due, through its publish and its read, to its handler; publisher and consumer in one process. */
-export const w5: readonly Workload[] = [at(1_000), at(10_000)]
+export const workloads: readonly Workload[] = [at(1_000), at(10_000)]
 
 function at(perSecond: number): Workload {
   const isLow = perSecond <= 1_000

@@ -10,7 +10,7 @@ import type { Contender, Workload } from './workload.ts'
 const inFlight = 256
 
 /** Each message has an id that the stream remembers, CloudEvents' headers and JSON, and its acceptance is awaited. */
-export const w6: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     kind: 'throughput',
     id: 'w6.publish',

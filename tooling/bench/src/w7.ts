@@ -11,7 +11,7 @@ const handlersAtOnce = 100
 const ahead = 2 * handlersAtOnce
 
 /** A backlog is read, decoded, handled and acknowledged message by message. */
-export const w7: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     kind: 'throughput',
     id: 'w7.consume',

@@ -14,7 +14,7 @@ const nothing = async () => {}
 const millisecond = () => new Promise<void>((resolve) => setTimeout(resolve, 1))
 
 /** A backlog of 1,000 keys, at least once. It becomes visible at once, by the end of a transaction, to readers that wait for it. */
-export const w8Consume: readonly Workload[] = [1, 3].flatMap((partitions) => [
+export const workloads: readonly Workload[] = [1, 3].flatMap((partitions) => [
   noOp(partitions),
   oneMillisecond(partitions, partitions === 1 ? 20 : 10),
 ])

@@ -21,7 +21,7 @@ const perBatch = 500
 const partitions = 3
 
 /** Key, eight headers, JSON of 300 bytes, acknowledged by all replicas, no producer id, three partitions. */
-export const w8Produce: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   {
     kind: 'throughput',
     id: 'w8.produce',

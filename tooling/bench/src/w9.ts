@@ -16,7 +16,7 @@ const bodyOf = (key: string) => JSON.stringify({ ...order, id: key })
 const plainStatements = 3
 
 /** An order, and so many events about it, in one transaction of the user. A "message" is a transaction. */
-export const w9: readonly Workload[] = [
+export const workloads: readonly Workload[] = [
   overhead(1, 1, 1_000),
   overhead(1, 16, 4_000),
   overhead(5, 1, 1_000),

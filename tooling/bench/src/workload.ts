@@ -2,7 +2,9 @@ import type { Ledger } from './ledger.ts'
 import type { Server } from './servers.ts'
 
 /** What is compared: one job, done by several contenders. The first is the limit that ratios are taken against. */
-export type Workload = ThroughputWorkload | LatencyWorkload | SampleWorkload
+export type Workload = TimedWorkload | SampleWorkload
+/** Those whose contenders each have a process of their own, and take turns in rounds. */
+export type TimedWorkload = ThroughputWorkload | LatencyWorkload
 
 interface AnyWorkload {
   /** `w9.1x16`: the workload, then its variant. */
@@ -48,7 +50,7 @@ export interface Running {
   collect?(ledger: Ledger | undefined): Promise<void>
   /** Handler runs since the start, where not every round has a ledger. */
   handled?(): number
-  /** Figures that need no clock, such as statements per transaction. Asked once, before the rounds. */
+  /** Figures that need no clock, such as statements per transaction. Asked once, after the rounds. */
   facts?(): Promise<Facts>
   stop(): Promise<void>
 }

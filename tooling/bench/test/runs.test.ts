@@ -1,11 +1,18 @@
 import { performancePage } from '../src/performance-page.ts'
 import { addRun, type Run } from '../src/report.ts'
 import { noRounds, type Rounds, toResult } from '../src/result.ts'
-import { runLatency } from '../src/run-latency.ts'
-import { runThroughput } from '../src/run-throughput.ts'
-import type { Contender, LatencyContender, LatencyWorkload, ThroughputWorkload } from '../src/workload.ts'
+import { runRounds } from '../src/run-rounds.ts'
+import { startContender } from '../src/start-contender.ts'
+import type {
+  Contender,
+  LatencyContender,
+  LatencyWorkload,
+  ThroughputWorkload,
+  TimedWorkload,
+} from '../src/workload.ts'
 
-const options = { rounds: 3, serverPids: [], onProgress: () => undefined }
+const run = (workload: TimedWorkload) =>
+  runRounds(workload, (index) => startContender(workload, index, []), { rounds: 3, onProgress: () => undefined })
 
 describe('a throughput run', () => {
   const order: string[] = []
@@ -29,14 +36,14 @@ describe('a throughput run', () => {
   beforeEach(() => order.splice(0))
 
   it('takes contenders in turn, one warm-up and the rounds, and stops them', async () => {
-    const result = await runThroughput(workload(contender('limit'), contender('ours')), options)
+    const result = await run(workload(contender('limit'), contender('ours')))
     expect(order.join(' ')).toBe(`${'limit ours '.repeat(4)}limit stopped ours stopped`)
     expect(result.measured.map((each) => each.rounds.length)).toEqual([3, 3])
     expect(result.goals).toMatchObject([{ met: true, wanted: '≥ 0' }])
   })
 
   it('fails, and stops the contenders, where one loses a message', async () => {
-    const losing = runThroughput(workload(contender('limit'), contender('ours', 7)), options)
+    const losing = run(workload(contender('limit'), contender('ours', 7)))
     await expect(losing).rejects.toThrow('w0.test ours: handler 0 lost 1 messages')
     expect(order.slice(-2)).toEqual(['limit stopped', 'ours stopped'])
   })
@@ -61,7 +68,7 @@ describe('a latency run', () => {
         stop: async () => undefined,
       }),
     }
-    const { measured } = await runLatency(latency(contender), options)
+    const { measured } = await run(latency(contender))
     expect(measured[0]!.figures['p95 ms']).toBeGreaterThan(stalledMs / 2)
   })
 
@@ -70,7 +77,7 @@ describe('a latency run', () => {
       name: 'refused',
       start: async () => ({ send: async () => Promise.reject(new Error('refused')), stop: async () => undefined }),
     }
-    await expect(runLatency(latency(contender), options)).rejects.toThrow('refused')
+    await expect(run(latency(contender))).rejects.toThrow('refused')
   })
 })
 
@@ -104,19 +111,19 @@ describe('a result', () => {
     expect(toResult(workload, 'ns', [rounds('limit', [1], [0]), rounds('ours', [1], [0.04])]).disturbed).toBe(false)
   })
 
-  const run: Run = {
+  const earlier: Run = {
     ...{ command: 'npm run bench -- w1', rounds: 3, otherShareBefore: 0.5, servers: [], results: [result] },
     machine: { processor: 'P', processors: 2, memoryMb: 1, system: 's', node: 'v20', load: 3, packages: { pg: '8' } },
   }
 
   it('takes the place of an earlier one of the same workload, and leaves the others', () => {
     const other = { ...result, id: 'w2.json' }
-    const report = addRun(addRun({ runs: [] }, { ...run, results: [result, other] }), run)
+    const report = addRun(addRun({ runs: [] }, { ...earlier, results: [result, other] }), earlier)
     expect(report.runs.map((each) => each.results.map(({ id }) => id))).toEqual([['w2.json'], ['w1.test']])
   })
 
   it('becomes a page that names what was compared, the goals missed, the disturbance and the reasons people wrote', () => {
-    const page = performancePage({ runs: [run] }, (family) => (family === 'w1' ? 'The reason.' : ''))
+    const page = performancePage({ runs: [earlier] }, (family) => (family === 'w1' ? 'The reason.' : ''))
     for (const text of [
       '| w1.test | of the limit | ≥ 0.9 | 0.5 | missed, disturbed |',
       '| limit | 100 (100–100) | 10,000,000 |',

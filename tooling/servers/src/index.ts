@@ -17,7 +17,7 @@ import { type TestServer, testServer } from './test-server.ts'
 
 export { freePort } from './free-port.ts'
 export type { FreshDatabase, FreshKafka, FreshMongo, FreshPrefix } from './places.ts'
-export { type RunningProgram, startProgram } from './program.ts'
+export { type RunningProgram, sourceRun, startProgram } from './program.ts'
 export type { RunningServer } from './server-kind.ts'
 export type { TestServer } from './test-server.ts'
 export type { KafkaOptions, PostgresOptions, RedisOptions }

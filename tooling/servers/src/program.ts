@@ -4,7 +4,11 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
+/** How a source file of this repository is run: with these flags of Node, from this directory. */
+export const sourceRun: { readonly execArgv: string[]; readonly cwd: string } = {
+  execArgv: ['--conditions=@evt/source', '--import', './tooling/typescript.mjs'],
+  cwd: fileURLToPath(new URL('../../..', import.meta.url)),
+}
 
 /** A process of its own that a test may kill. */
 export interface RunningProgram {
@@ -17,8 +21,9 @@ export interface RunningProgram {
 
 /** Runs a source file of this repository from its address, with arguments. */
 export function startProgram(address: URL, ...given: readonly string[]): RunningProgram {
-  const args = ['--conditions=@evt/source', '--import', './tooling/typescript.mjs', fileURLToPath(address), ...given]
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  const { execArgv, cwd } = sourceRun
+  const args = [...execArgv, fileURLToPath(address), ...given]
+  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] })
   const lines: string[] = []
   createInterface(child.stdout).on('line', (line) => lines.push(line))
   return { child, lines, ended: once(child, 'close') }
