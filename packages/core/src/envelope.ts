@@ -95,7 +95,7 @@ export function checkText(field: string, value: unknown, maxBytes: number): stri
   return value
 }
 
-const control = /[\x00-\x1f\x7f-\x9f]/
+const control = /\p{Cc}/u
 /** Whether a text holds a control character, which no header may. */
 function hasControl(text: string): boolean {
   return control.test(text)
