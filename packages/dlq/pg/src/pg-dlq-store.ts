@@ -1,4 +1,4 @@
-import { checkKnown, type DeadLetterEntry, wholeNumber } from '@evt/core'
+import { checkKnown, type DeadLetterEntry, wholeNumber, withoutPrototype } from '@evt/core'
 import type { DlqFilter, DlqStore } from '@evt/dlq'
 import {
   arrayLiteral,
@@ -154,7 +154,7 @@ function toEntry(row: Row): DeadLetterEntry {
     source: text(row.source),
     key: text(row.key),
     contentType: text(row.content_type),
-    headers: Object.assign(Object.create(null), JSON.parse(decodeText(row.headers!))) as Record<string, string>,
+    headers: withoutPrototype(JSON.parse(decodeText(row.headers!))),
     payload: row.payload,
     reason: decodeText(row.reason!),
     attempts: row.attempts,
