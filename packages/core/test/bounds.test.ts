@@ -115,6 +115,26 @@ test('a full group makes publishers wait, each in turn, until there is room', as
   expect(seen).toEqual(range(6))
 })
 
+test('publishes that wait for room are accepted in their order, whatever their size', async () => {
+  const Sized = defineEvent('rig.sized', { schema: type<string>(), key: () => 'k' })
+  await using rig = makeRig({ memory: { confirm: 'settled', maxBytes: 100 } })
+  const seen: string[] = []
+  const ends: (() => void)[] = []
+  const handler = (text: string) => {
+    seen.push(text[0]!)
+    return new Promise<void>((resolve) => ends.push(resolve))
+  }
+  await rig.bus.subscribe(Sized, handler, { group: 'a', concurrency: 1 })
+  const sizes = { a: 58, b: 28, c: 78, d: 8 }
+  const all = Object.entries(sizes).map(([name, size]) => rig.bus.publish(Sized, name.repeat(size)))
+  for (const index of range(4)) {
+    await settle()
+    ends[index]!()
+  }
+  await Promise.all(all)
+  expect(seen).toEqual(['a', 'b', 'c', 'd'])
+})
+
 test('a handler may publish to its own event without a deadlock', async () => {
   // D-35
   await using rig = makeRig()
