@@ -1,4 +1,4 @@
-import { defineEvent, type } from '../src/index.ts'
+import { type Delivery, defineEvent, type } from '../src/index.ts'
 import { door, Keyed, makeRig, range, steady, Tick, Tock } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 import { watched } from './watched-transport.ts'
@@ -151,6 +151,27 @@ test('a handler may publish to its own event without a deadlock', async () => {
   await settle()
   await settle()
   expect(seen).toEqual(range(51))
+})
+
+test('a handler that publishes into its own full group is told so in time, and the messages are handled', async () => {
+  await using rig = makeRig({ memory: { maxMessages: 2 }, bus: { publishTimeoutMs: 1_000 } })
+  const full = door()
+  const failures: string[] = []
+  const seen: number[] = []
+  const handler = async ({ n }: { readonly n: number }, delivery: Delivery) => {
+    seen.push(n)
+    if (n !== 1) return
+    await full.opened
+    await delivery.publish(Tick, { n: 3 }).catch(({ code }: { readonly code: string }) => failures.push(code))
+  }
+  const subscription = await rig.bus.subscribe(Tick, handler, { group: 'a', concurrency: 1 })
+  await rig.bus.publishMany([1, 2].map((n) => Tick.of({ n })))
+  full.open()
+  await rig.clock.advance(999)
+  expect([seen, failures]).toEqual([[1], []])
+  await rig.clock.advance(1)
+  expect([seen.slice(0, 2), failures]).toEqual([[1, 2], ['EVT_PUBLISH_UNKNOWN']])
+  expect(subscription.stats()).toMatchObject({ timedOut: 0, retried: 0, inFlight: 0 })
 })
 
 test.each([
