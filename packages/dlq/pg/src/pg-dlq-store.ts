@@ -84,7 +84,9 @@ export function pgDlqStore(options: PgDlqOptions): PgDlqStore {
     async blockedKeys(consumer, topic, keys) {
       const rows = await ask(
         'Looking for blocked keys',
-        `select distinct key from ${table} where consumer = $1 and topic = $2 and key = any (($3::text)::text[])`,
+        `select distinct key from ${table} where consumer = $1 and topic = $2
+           and hashtextextended(key, 0) = any (array(select hashtextextended(asked, 0) from unnest(($3::text)::text[]) as keys (asked)))
+           and key = any (($3::text)::text[])`,
         [encodeText(consumer), encodeText(topic), arrayLiteral(keys.map(encodeText))],
       )
       return (rows as { key: string }[]).map((row) => decodeText(row.key))
