@@ -139,7 +139,7 @@ test('a transport that cannot close is what close rejects with, after everything
   const close = () => Promise.reject(new Error('the connection is stuck'))
   const rig = makeRig({
     wrap: (memory) => ({ ...memory, close }),
-    bus: { use: [{ name: 'm', stop: () => void stopped.push('middleware') }] },
+    bus: { use: [{ name: 'm', stop: async () => void stopped.push('middleware') }] },
   })
   const subscription = await rig.bus.subscribe(Tick, () => {}, { group: 'a' })
   await expect(rig.bus.close()).rejects.toThrow('the connection is stuck')

@@ -32,3 +32,17 @@ test('a drain rejects with what its store failed with, and goes on another time'
   down = false
   expect(await relay.drain({ budgetMs: 1_000 })).toEqual({ published: 1, remaining: 0 })
 })
+
+test.each([
+  ['no options', undefined, 'drain'],
+  ['a misspelt budget', { budget: 5_000 }, 'budget'],
+  ['no budget', {}, 'budgetMs'],
+  ['a budget that is text', { budgetMs: '5000' }, 'budgetMs'],
+  ['a budget without end', { budgetMs: Number.POSITIVE_INFINITY }, 'budgetMs'],
+])('a drain with %s is refused by name, and publishes nothing', async (_what, options, option) => {
+  const { relay, published, write, attach } = fixture()
+  await write('a1')
+  attach()
+  expect(await failureOf(relay.drain(options as never))).toMatchObject({ details: { option } })
+  expect(published()).toEqual([])
+})

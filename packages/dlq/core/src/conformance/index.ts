@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { DeadLetterEntry } from '@evt/core'
+import { type DeadLetterEntry, isEvtError } from '@evt/core'
 import { type ConformanceCase, expectThat, failureOf } from '@evt/core/conformance'
 import type { DlqStore } from '../dlq-store.ts'
 
@@ -98,6 +98,30 @@ export function dlqStoreCases(create: () => Promise<DlqStore>): readonly Conform
         expectThat((await store.count({ from: new Date(5_000), to: new Date(10_000) })) === 5, 'times bound a count')
         const refused = await failureOf(store.list({}, { limit: 501 }))
         expectThat(refused !== undefined, 'a page of more than 500 is refused')
+      },
+    },
+    {
+      name: 'a filter or page that would be read as another one is refused by name',
+      async run() {
+        const store = await create()
+        await store.append([sample('1')])
+        const wrong: readonly (readonly [option: string, filter: object, page?: object])[] = [
+          ['events', { events: 'order.created' }],
+          ['consumer', { consumer: 5 }],
+          ['from', { from: '2026-01-01' }],
+          ['to', { to: new Date(Number.NaN) }],
+          ['after', {}, { after: 'x' }],
+          ['cursor', {}, { cursor: 5 }],
+          ['limit', {}, { limit: 0 }],
+        ]
+        for (const [option, filter, page] of wrong) {
+          const asks = [() => store.list(filter, page), ...(page === undefined ? [() => store.count(filter)] : [])]
+          for (const ask of asks) {
+            const error = await failureOf(ask())
+            const named = isEvtError(error, 'EVT_OPTION_UNKNOWN', 'EVT_OPTION_INVALID') && error.details.option
+            expectThat(named === option, `it is refused: ${option}`)
+          }
+        }
       },
     },
     {
