@@ -1,5 +1,5 @@
 import { describeThrown } from './errors.ts'
-import { invalidOption } from './options.ts'
+import { checkBoolean, checkKnown, invalidOption } from './options.ts'
 
 /** What a delivery came to. Decided once, then handed to every middleware as a value. */
 export type Outcome =
@@ -56,6 +56,8 @@ export function asControlFlow(thrown: unknown):
 }
 
 function controlFlow(action: ControlFlow[typeof brand], cause: unknown, options: RetryOptions): Error {
+  checkKnown('retry', options, ['afterMs', 'counted'])
+  checkBoolean('retry.counted', options.counted)
   const { afterMs } = options
   if (afterMs !== undefined && !(Number.isFinite(afterMs) && afterMs >= 0))
     throw invalidOption('retry.afterMs', 'expected milliseconds, 0 or more')

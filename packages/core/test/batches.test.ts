@@ -164,6 +164,37 @@ test('what waits for a batch to fill is given back by close, and a running batch
   expect((await rig.transport.inspect('evt.rig.tick'))[0]).toMatchObject({ lag: 1, running: 0 })
 })
 
+test('the signal of a running batch tells of a close only at its deadline', async () => {
+  await using rig = makeRig()
+  let reason: unknown
+  let outcome = 'running'
+  const [subscription] = await rig.bus.subscribe(
+    onBatch(
+      Tick,
+      (_ticks, { signal }) =>
+        new Promise<void>((_resolve, fail) =>
+          signal.addEventListener('abort', () => {
+            reason = signal.reason
+            fail(reason)
+          }),
+        ),
+      { group: 'a', batch: { maxItems: 2, lingerMs: 0 }, retry: { attempts: 1 } },
+    ),
+  )
+  await rig.bus.publishMany(range(2).map((n) => Tick.of({ n })))
+  await settle()
+  const closing = subscription!.close({ deadlineMs: 1_000 }).then(() => {
+    outcome = 'closed'
+  })
+  await rig.clock.advance(999)
+  expect([outcome, reason]).toEqual(['running', undefined])
+  await rig.clock.advance(1)
+  await closing
+  expect(reason).toMatchObject({ code: 'EVT_SHUTDOWN' })
+  expect(rig.transport.deadLetters()).toEqual([])
+  expect((await rig.transport.inspect('evt.rig.tick'))[0]).toMatchObject({ lag: 2, running: 0 })
+})
+
 test('the items of one batch have different keys, and a key waits until its batch is settled', async () => {
   await using rig = makeRig()
   const batches: string[][] = []

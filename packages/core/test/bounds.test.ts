@@ -1,4 +1,4 @@
-import { defineEvent, type } from '../src/index.ts'
+import { type Delivery, defineEvent, type } from '../src/index.ts'
 import { door, Keyed, makeRig, range, steady, Tick, Tock } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 import { watched } from './watched-transport.ts'
@@ -115,6 +115,26 @@ test('a full group makes publishers wait, each in turn, until there is room', as
   expect(seen).toEqual(range(6))
 })
 
+test('publishes that wait for room are accepted in their order, whatever their size', async () => {
+  const Sized = defineEvent('rig.sized', { schema: type<string>(), key: () => 'k' })
+  await using rig = makeRig({ memory: { confirm: 'settled', maxBytes: 100 } })
+  const seen: string[] = []
+  const ends: (() => void)[] = []
+  const handler = (text: string) => {
+    seen.push(text[0]!)
+    return new Promise<void>((resolve) => ends.push(resolve))
+  }
+  await rig.bus.subscribe(Sized, handler, { group: 'a', concurrency: 1 })
+  const sizes = { a: 58, b: 28, c: 78, d: 8 }
+  const all = Object.entries(sizes).map(([name, size]) => rig.bus.publish(Sized, name.repeat(size)))
+  for (const index of range(4)) {
+    await settle()
+    ends[index]!()
+  }
+  await Promise.all(all)
+  expect(seen).toEqual(['a', 'b', 'c', 'd'])
+})
+
 test('a handler may publish to its own event without a deadlock', async () => {
   // D-35
   await using rig = makeRig()
@@ -131,6 +151,27 @@ test('a handler may publish to its own event without a deadlock', async () => {
   await settle()
   await settle()
   expect(seen).toEqual(range(51))
+})
+
+test('a handler that publishes into its own full group is told so in time, and the messages are handled', async () => {
+  await using rig = makeRig({ memory: { maxMessages: 2 }, bus: { publishTimeoutMs: 1_000 } })
+  const full = door()
+  const failures: string[] = []
+  const seen: number[] = []
+  const handler = async ({ n }: { readonly n: number }, delivery: Delivery) => {
+    seen.push(n)
+    if (n !== 1) return
+    await full.opened
+    await delivery.publish(Tick, { n: 3 }).catch(({ code }: { readonly code: string }) => failures.push(code))
+  }
+  const subscription = await rig.bus.subscribe(Tick, handler, { group: 'a', concurrency: 1 })
+  await rig.bus.publishMany([1, 2].map((n) => Tick.of({ n })))
+  full.open()
+  await rig.clock.advance(999)
+  expect([seen, failures]).toEqual([[1], []])
+  await rig.clock.advance(1)
+  expect([seen.slice(0, 2), failures]).toEqual([[1, 2], ['EVT_PUBLISH_UNKNOWN']])
+  expect(subscription.stats()).toMatchObject({ timedOut: 0, retried: 0, inFlight: 0 })
 })
 
 test.each([

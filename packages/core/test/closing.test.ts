@@ -134,6 +134,46 @@ test('closing the bus is idempotent, closes every subscription and refuses what 
   expect((await rig.bus.health()).status).toBe('unhealthy')
 })
 
+test('a transport that cannot close is what close rejects with, after everything else has closed', async () => {
+  const stopped: string[] = []
+  const close = () => Promise.reject(new Error('the connection is stuck'))
+  const rig = makeRig({
+    wrap: (memory) => ({ ...memory, close }),
+    bus: { use: [{ name: 'm', stop: async () => void stopped.push('middleware') }] },
+  })
+  const subscription = await rig.bus.subscribe(Tick, () => {}, { group: 'a' })
+  await expect(rig.bus.close()).rejects.toThrow('the connection is stuck')
+  expect([subscription.state, stopped]).toEqual(['closed', ['middleware']])
+  expect((await failureOf(() => rig.bus.publish(Tick, { n: 1 }))).code).toBe('EVT_BUS_CLOSED')
+})
+
+test('a subscribe that the bus closes over is refused and leaves nobody reading', async () => {
+  const joined = door()
+  let open = 0
+  await using rig = makeRig({
+    wrap: (memory) => ({
+      ...memory,
+      async consume(spec, events) {
+        await joined.opened
+        const consumer = await memory.consume(spec, events)
+        open += 1
+        const close = () => {
+          open -= 1
+          return consumer.close()
+        }
+        return { ...consumer, close }
+      },
+    }),
+  })
+  const subscribing = failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))
+  await settle()
+  await rig.bus.close()
+  joined.open()
+  expect((await subscribing).code).toBe('EVT_BUS_CLOSED')
+  await settle()
+  expect([open, rig.bus.describe().subscriptions]).toEqual([0, []])
+})
+
 test('a publish that waits for room ends when the bus closes, with a typed error', async () => {
   // D-34, D-35
   await using rig = makeRig({ memory: { maxMessages: 1 } })

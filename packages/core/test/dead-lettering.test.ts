@@ -220,3 +220,36 @@ test('a suspect has its start recorded before its handler runs, and suspects run
   expect(most).toBe(1)
   expect(watch.log.filter((step) => step !== 'ack')).toEqual(['started', 'run', 'started', 'run', 'started', 'run'])
 })
+
+test('a message that ends its process as often as it may run is dead-lettered without another run', async () => {
+  await using rig = makeRig()
+  const attempts: number[] = []
+  const events = { revoking: async () => undefined, lost() {}, cut() {}, recreated() {} }
+  const as = { group: 'rig/a' }
+  const spec = {
+    topic: 'evt.rig.tick',
+    consumer: 'rig/a',
+    as,
+    from: 'earliest',
+    ordered: 'none',
+    leaseMs: 1_000,
+  } as const
+  /** Goes away in the middle of the messages that it has begun. */
+  const die = async () => {
+    const dying = await rig.transport.consume(spec, events)
+    const read = await dying.read({ messages: 10, bytes: 1_000 }, new AbortController().signal)
+    const fatal = read.filter(({ payload }) => Buffer.from(payload).toString() === '{"n":1}')
+    await dying.settle(fatal.map((delivery) => ({ delivery, as: 'started' })))
+    await dying.close()
+  }
+  const handler = (_tick: unknown, { attempt }: { readonly attempt: number }) => void attempts.push(attempt)
+  await rig.bus.publishMany([1, 2].map((n) => Tick.of({ n })))
+  for (const _death of range(3)) await die()
+  const subscription = await rig.bus.subscribe(Tick, handler, { group: 'a', retry: steady })
+  await rig.clock.advance(1_000)
+  expect(attempts).toEqual([1])
+  expect(subscription.stats()).toMatchObject({ acknowledged: 1, deadLettered: 1, held: 0, inFlight: 0 })
+  const [letter] = rig.transport.deadLetters()
+  expect(Buffer.from(letter!.payload).toString()).toBe('{"n":1}')
+  expect(letter!.history).toMatchObject([{ code: 'EVT_POISON', attempt: 3 }])
+})

@@ -236,6 +236,20 @@ test('workers of one group share the messages', async () => {
   expect(workers.map((worker) => worker.stats().acknowledged)).toEqual([5, 5])
 })
 
+test('each group has its own turn: the workers of two groups each get their half', async () => {
+  const { bus } = direct()
+  await using _ = bus
+  const handlers = { a: async () => {}, b: async () => {} }
+  const workers = [
+    await bus.subscribe(Tick, handlers.a, { group: 'a' }),
+    await bus.subscribe(Tick, handlers.b, { group: 'b' }),
+    await bus.subscribe(Tick, handlers.a, { group: 'a' }),
+    await bus.subscribe(Tick, handlers.b, { group: 'b' }),
+  ]
+  for (let n = 0; n < 10; n += 1) await bus.publish(Tick, { n })
+  expect(workers.map((worker) => worker.stats().acknowledged)).toEqual([5, 5, 5, 5])
+})
+
 test('a handler may publish its own event 20,000 times in a chain', async () => {
   const { bus } = direct()
   await using _ = bus

@@ -1,5 +1,5 @@
-import { reject, retry } from '../src/index.ts'
-import { makeRig, range, steady, Tick } from './rig.ts'
+import { acknowledge, circuitBreaker, type Middleware, on, reject, retry } from '../src/index.ts'
+import { makeRig, range, steady, Tick, Tock } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
 const circuit = { failures: 3, successes: 2, openMs: 10_000 }
@@ -102,6 +102,54 @@ test.each([
   await settle()
   expect(subscription.stats().received).toBe(20)
   expect(subscription.health().status).toBe('healthy')
+})
+
+test('a handler that ends with acknowledge has succeeded, for the circuit as for middleware', async () => {
+  const outcomes: string[] = []
+  const ledger: Middleware = {
+    name: 'ledger',
+    async consume(_delivery, next) {
+      const outcome = await next()
+      outcomes.push(outcome.status)
+      return outcome
+    },
+  }
+  await using rig = makeRig({ bus: { use: [ledger] } })
+  const handler = ({ n }: { readonly n: number }) => {
+    if (n % 3 === 2) acknowledge()
+    throw new Error('down')
+  }
+  const options = { group: 'a', concurrency: 1, circuit, retry: { attempts: 1 } }
+  const subscription = await rig.bus.subscribe(Tick, handler, options)
+  await rig.bus.publishMany(range(9).map((n) => Tick.of({ n })))
+  await settle()
+  expect(outcomes).toEqual(range(3).flatMap(() => ['reject', 'reject', 'ack']))
+  expect(subscription.stats()).toMatchObject({ acknowledged: 3, deadLettered: 6 })
+  expect(subscription.health().status).toBe('healthy')
+})
+
+test('subscriptions that share a circuit stop together, probe once between them and go on together', async () => {
+  await using rig = makeRig()
+  let down = true
+  const runs: string[] = []
+  const handler = (_numbered: unknown, { type }: { readonly type: string }) => {
+    runs.push(type)
+    if (down) throw new Error('down')
+  }
+  const options = { group: 'a', concurrency: 1, circuit: circuitBreaker(circuit, rig.clock), retry: often }
+  const both = await rig.bus.subscribe(on(Tick, handler, options), on(Tock, handler, options))
+  await rig.bus.publishMany(range(3).map((n) => Tick.of({ n })))
+  await rig.clock.advance(1_000)
+  await rig.bus.publish(Tock, { n: 1 })
+  await rig.clock.advance(8_000)
+  expect(runs).toEqual(range(3).map(() => 'rig.tick'))
+  for (const each of both) expect(each.health().status).toBe('degraded')
+  await rig.clock.advance(3_000)
+  expect(runs).toHaveLength(4)
+  down = false
+  for (let step = 0; step < 20; step += 1) await rig.clock.advance(1_000)
+  expect(both.map((each) => each.stats().acknowledged)).toEqual([3, 1])
+  for (const each of both) expect(each.health().status).toBe('healthy')
 })
 
 test('messages that cannot be read open no circuit', async () => {

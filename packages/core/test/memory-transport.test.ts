@@ -1,5 +1,5 @@
 import { codecCases, transportCases } from '../src/conformance/index.ts'
-import { jsonCodec, type MemoryTransportOptions, memoryTransport, type Transport } from '../src/index.ts'
+import { type Consumer, jsonCodec, type MemoryTransportOptions, memoryTransport, type Transport } from '../src/index.ts'
 
 /** Core knows its own memory transport and takes short cuts with it. A wrapped one it treats like any other. */
 const wrapped = async (): Promise<Transport> => ({ ...memoryTransport() })
@@ -23,18 +23,42 @@ describe('a memory transport', () => {
     const positions = await Promise.all([memoryTransport(), memoryTransport()].map(firstPosition))
     expect(positions[0]).not.toBe(positions[1])
   })
+  test('who waits for room is passed by nobody, not even while its turn comes', async () => {
+    const transport = memoryTransport({ maxMessages: 1 })
+    const consumer = await consume(transport)
+    const publishing = [publish(transport, 'a'), publish(transport, 'b')]
+    const texts: string[] = []
+    for (const later of ['c', undefined, undefined]) {
+      const [delivery] = await consumer.read({ messages: 1, bytes: 1_000 }, new AbortController().signal)
+      texts.push(Buffer.from(delivery!.payload).toString())
+      const settling = consumer.settle([{ delivery: delivery!, as: 'ack' }])
+      if (later !== undefined) publishing.push(publish(transport, later))
+      await settling
+    }
+    await Promise.all(publishing)
+    expect(texts).toEqual(['a', 'b', 'c'])
+    await transport.close()
+  })
 })
 describe('the JSON codec', () => {
   const samples = [{ a: 1, b: ['x', null, { c: 'ü😀' }] }, [], 'text', 0, null]
   for (const { name, run } of codecCases(jsonCodec, samples)) test(name, run)
 })
 
-async function firstPosition(transport: Transport): Promise<string> {
+function consume(transport: Transport): Promise<Consumer> {
   const events = { revoking: async () => undefined, lost() {}, cut() {}, recreated() {} }
   const as = { group: 'g' }
   const spec = { topic: 't', consumer: 'g', as, from: 'earliest', ordered: 'none', leaseMs: 30_000 } as const
-  const consumer = await transport.consume(spec, events)
-  await transport.publish([{ id: 'a', topic: 't', key: undefined, headers: {}, payload: Buffer.from('a') }])
+  return transport.consume(spec, events)
+}
+
+async function publish(transport: Transport, text: string): Promise<void> {
+  await transport.publish([{ id: text, topic: 't', key: undefined, headers: {}, payload: Buffer.from(text) }])
+}
+
+async function firstPosition(transport: Transport): Promise<string> {
+  const consumer = await consume(transport)
+  await publish(transport, 'a')
   const [delivery] = await consumer.read({ messages: 1, bytes: 1_000 }, new AbortController().signal)
   await consumer.close()
   await transport.close()

@@ -8,6 +8,7 @@ import {
   headersText,
   memoryTransport,
   type Outgoing,
+  onAny,
   payloadBytes,
   payloadText,
   type Transport,
@@ -54,6 +55,18 @@ test('a message that is published again by the rerun of its handler has the same
   await settle()
   expect(id).toBe('chosen')
   expect(ids).toHaveLength(4)
+  expect(new Set(ids).size).toBe(2)
+})
+
+test('messages that one group returns for two events of one id have ids of their own', async () => {
+  await using rig = makeRig()
+  const ids: string[] = []
+  await rig.bus.subscribe(onAny({ Tick, Tock }, ({ payload }) => Keyed.of({ n: payload.n }), { group: 'a' }))
+  await rig.bus.subscribe(Keyed, (_keyed, { id }) => void ids.push(id), { group: 'b' })
+  await rig.bus.publish(Tick, { n: 1 }, { id: 'order-7' })
+  await rig.bus.publish(Tock, { n: 2 }, { id: 'order-7' })
+  await settle()
+  expect(ids).toHaveLength(2)
   expect(new Set(ids).size).toBe(2)
 })
 

@@ -136,21 +136,32 @@ test.each([
   expect(await failureOf(() => retryDecision(policy as never))).toMatchObject({ details: { option } })
 })
 
-test('a delay that is no number of milliseconds is an error of the handler, not a hot loop', async () => {
+test.each([
+  [
+    'a delay that is no number of milliseconds',
+    { afterMs: Number.NaN },
+    'EVT_OPTION_INVALID',
+    { option: 'retry.afterMs' },
+  ],
+  ['a misspelt option', { after: 5_000 }, 'EVT_OPTION_UNKNOWN', { option: 'after' }],
+  ['what is neither true nor false', { counted: 'no' }, 'EVT_OPTION_INVALID', { option: 'retry.counted' }],
+  ['options that are none', 5_000, 'EVT_OPTION_INVALID', { option: 'retry' }],
+])('retry with %s is an error of the handler that names it, not a hot loop', async (_what, options, code, details) => {
+  expect(await failureOf(() => retry('x', options as never))).toMatchObject({ code, details })
   await using rig = makeRig()
   let runs = 0
   await rig.bus.subscribe(
     Tick,
     () => {
       runs += 1
-      retry('x', { afterMs: Number.NaN })
+      retry('x', options as never)
     },
     { group: 'a', retry: steady },
   )
   await rig.bus.publish(Tick, { n: 1 })
   await rig.clock.advance(60_000)
   expect(runs).toBe(3)
-  expect(rig.transport.deadLetters()[0]!.history[0]).toMatchObject({ code: 'EVT_OPTION_INVALID' })
+  expect(rig.transport.deadLetters()[0]!.history[0]).toMatchObject({ code })
 })
 
 test('after the timeout the signal aborts and the outcome is a retry; slot and key stay held until the handler ends', async () => {

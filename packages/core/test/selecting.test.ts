@@ -183,3 +183,17 @@ test('of two definitions of one name the second is refused, whoever comes first,
   await using fresh = makeRig()
   await fresh.bus.register(other)
 })
+
+test('of a list with an event that is refused none is registered, and the others can be registered later', async () => {
+  await using rig = makeRig()
+  const names = () => rig.bus.describe().events.map(({ name }) => name)
+  await rig.bus.register(Tick)
+  for (const list of [
+    [Tock, { ...Tick }],
+    [Tock, Keyed, { ...Tock }],
+  ])
+    expect(await failureOf(() => rig.bus.register(list))).toMatchObject({ code: 'EVT_EVENT_DUPLICATE' })
+  expect(names()).toEqual(['rig.tick'])
+  await rig.bus.register([Tick, Tock])
+  expect(names()).toEqual(['rig.tick', 'rig.tock'])
+})

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const root = join(__dirname, '../../..')
@@ -18,4 +18,17 @@ test("core's README shows the program that is checked and run here", () => {
   const readme = readFileSync(join(root, 'packages/core/README.md'), 'utf8')
   const [, example] = /^```ts\n([\s\S]*?)^```$/m.exec(readme)!
   expect(readFileSync(join(root, 'tooling/programs/src/core-readme.ts'), 'utf8')).toContain(example)
+})
+
+const below = (folder: string) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`)
+const readmes = below('packages')
+  .flatMap((folder) => [folder, ...below(folder)])
+  .map((folder) => `${folder}/README.md`)
+  .filter((file) => existsSync(join(root, file)) && !/^packages\/(core|testing)\//.test(file))
+
+test.each(readmes)('the example of %s is among those that are checked here', (file) => {
+  const [, example] = /^```ts\n([\s\S]*?)^```$/m.exec(readFileSync(join(root, file), 'utf8'))!
+  const shown = example!.replace(/^import .*\n\n?/gm, '')
+  const checked = readFileSync(join(root, 'tooling/programs/src/package-readmes.ts'), 'utf8').replace(/^ {2}/gm, '')
+  expect(checked).toContain(`{\n${shown}`)
 })

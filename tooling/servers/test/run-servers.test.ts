@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { kinds } from '../src/kinds.ts'
 import { startRunServers } from '../src/run-servers.ts'
 
 const nowhere = { EVT_SERVERS: 'podman' }
@@ -22,4 +25,11 @@ it('a run refuses an EVT_REQUIRE_SERVERS that names no kind of server', async ()
 it('a run hands a given address on to its tests', async () => {
   const run = await startRunServers(new Set(['kafka']), { EVT_KAFKA_URL: 'kafka://given' })
   expect(run.environment).toMatchObject({ EVT_KAFKA_URL: 'kafka://given' })
+})
+
+it('the script of CI lets no kind of server be missing, but the one that is used only where it is installed', () => {
+  const script = readFileSync(join(__dirname, '../../../.ci/run'), 'utf8')
+  const [, required] = /^export EVT_REQUIRE_SERVERS=(\S+)$/m.exec(script)!
+  const names = Object.values(kinds).map(({ name }) => name)
+  expect(required!.split(',').sort()).toEqual(names.filter((name) => name !== kinds.postgres15.name).sort())
 })

@@ -37,4 +37,6 @@ export interface EventList {
   readonly all: readonly AnyEvent[]
   /** Throws `EVT_EVENT_DUPLICATE` where another definition has the name, or one that differs in case only. */
   add(event: AnyEvent): void
+  /** All of them, or none where `add` would throw for one. */
+  addAll(events: readonly AnyEvent[]): void
 }

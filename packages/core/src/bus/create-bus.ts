@@ -255,7 +255,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
           ? undefined
           : wholeNumber('partitions', registerOptions.partitions, { min: 1, max: maxPartitions, default: 1 })
       const list = eventsIn(given)
-      for (const event of list) events.add(event)
+      events.addAll(list)
       await Promise.all(
         list.flatMap(({ name }) => router.portsOf(name).map((port) => port.declare(port.topicOf(name), partitions))),
       )

@@ -226,7 +226,10 @@ function deliveryScope(bus: BusContext, event: AnyEvent, consumer: string, setti
     publish: (parent, messages, options) => bus.publishMessages(messages, options, parent),
     async publishDerived(parent, messages, options) {
       const source = (parent as ReceivedDelivery).id
-      await bus.publishMessages(messages, options, parent, (index) => derivedId(consumer, source, String(index)))
+      // With the event's name: two events may have messages of one id, which is their publishers' choice.
+      await bus.publishMessages(messages, options, parent, (index) =>
+        derivedId(consumer, event.name, source, String(index)),
+      )
     },
   }
 }

@@ -75,8 +75,20 @@ export class MemoryTopic {
         group.add(new MemoryMessage(outgoing, this.#run, sequence, publishedMs))
     }
   }
+  /** Waits in turn until there is room for a message. In front until it is there: whoever comes later stays behind. */
+  async room(bytes: number, isOver: () => boolean): Promise<void> {
+    let wake: () => void = () => undefined
+    this.waiting.push(() => wake())
+    do {
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+      if (isOver()) return
+    } while (!this.hasRoom(bytes))
+    this.waiting.shift()
+  }
   wakePublishers(): void {
-    // Each that wakes looks for room itself; those behind it wait for their turn.
-    if (this.waiting.size > 0 && this.hasRoom(0)) this.waiting.shift()!()
+    // The first looks for room itself; those behind it wait for their turn.
+    if (this.waiting.size > 0 && this.hasRoom(0)) this.waiting.peek()!()
   }
 }

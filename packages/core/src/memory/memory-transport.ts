@@ -69,7 +69,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
   const accept = async (outgoing: Outgoing): Promise<MemoryMessage | 'dropped' | Error> => {
     const topic = topicOf(outgoing.topic)
     const bytes = payloadBytes(outgoing)
-    while (topic.waiting.size > 0 || !topic.hasRoom(bytes)) {
+    if (topic.waiting.size > 0 || !topic.hasRoom(bytes)) {
       if (overflow === 'reject') {
         return evtError(
           'EVT_TRANSPORT_FULL',
@@ -83,11 +83,10 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
         const made = topic.dropOldest(bytes)
         if (made === null) return 'dropped'
         dropped += made
-        break
+      } else {
+        await topic.room(bytes, () => closed)
+        if (closed) return evtError('EVT_TRANSPORT_CLOSED', 'The memory transport has closed', { transport: 'memory' })
       }
-      await new Promise<void>((resolve) => topic.waiting.push(resolve))
-      if (closed) return evtError('EVT_TRANSPORT_CLOSED', 'The memory transport has closed', { transport: 'memory' })
-      if (topic.hasRoom(bytes)) break
     }
     const message = topic.add(outgoing)
     topic.wakePublishers()

@@ -15,13 +15,17 @@ export interface DlqPage {
   readonly cursor: string | undefined
 }
 
+export interface DlqPageOptions {
+  /** At most 500, default 100. */
+  readonly limit?: number | undefined
+  /** Where the page before ended. */
+  readonly cursor?: string | undefined
+}
+
 /** Dead letters that tools can read. */
 export interface DlqStore extends DeadLetters {
   get(id: string): Promise<DeadLetterEntry | undefined>
-  /** Ordered by id; `limit` at most 500, default 100. */
-  list(
-    filter?: DlqFilter,
-    page?: { readonly limit?: number | undefined; readonly cursor?: string | undefined },
-  ): Promise<DlqPage>
+  /** Ordered by id. */
+  list(filter?: DlqFilter, page?: DlqPageOptions): Promise<DlqPage>
   count(filter?: DlqFilter): Promise<number>
 }

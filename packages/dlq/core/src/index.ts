@@ -1,4 +1,5 @@
 import './errors.ts'
 
-export type { DlqFilter, DlqPage, DlqStore } from './dlq-store.ts'
+export { checkFilter, pageLimit } from './check-query.ts'
+export type { DlqFilter, DlqPage, DlqPageOptions, DlqStore } from './dlq-store.ts'
 export { memoryDlqStore } from './memory-dlq-store.ts'

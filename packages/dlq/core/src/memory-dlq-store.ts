@@ -1,4 +1,5 @@
 import { checkKnown, type DeadLetterEntry, evtError, wholeNumber } from '@evt/core'
+import { checkFilter, pageLimit } from './check-query.ts'
 import type { DlqFilter, DlqStore } from './dlq-store.ts'
 import type {} from './errors.ts'
 
@@ -7,8 +8,12 @@ export function memoryDlqStore(options: { readonly maxEntries?: number | undefin
   checkKnown('memoryDlqStore', options, ['maxEntries'])
   const maxEntries = wholeNumber('maxEntries', options.maxEntries, { min: 1, default: 10_000 })
   const entries = new Map<string, DeadLetterEntry>()
-  const matching = (filter: DlqFilter) =>
-    [...entries.values()].filter((entry) => matches(entry, filter)).sort((left, right) => (left.id < right.id ? -1 : 1))
+  const matching = (filter: DlqFilter) => {
+    checkFilter(filter)
+    return [...entries.values()]
+      .filter((entry) => matches(entry, filter))
+      .sort((left, right) => (left.id < right.id ? -1 : 1))
+  }
   return {
     name: 'memory',
     async append(added) {
@@ -29,7 +34,7 @@ export function memoryDlqStore(options: { readonly maxEntries?: number | undefin
     },
     get: async (id) => entries.get(id),
     async list(filter = {}, page = {}) {
-      const limit = wholeNumber('limit', page.limit, { min: 1, max: 500, default: 100 })
+      const limit = pageLimit(page)
       const { cursor } = page
       const found = matching(filter).filter((entry) => cursor === undefined || entry.id > cursor)
       const some = found.slice(0, limit)

@@ -1,5 +1,5 @@
-import { checkKnown, type DeadLetterEntry, wholeNumber, withoutPrototype } from '@evt/core'
-import type { DlqFilter, DlqStore } from '@evt/dlq'
+import { checkKnown, type DeadLetterEntry, withoutPrototype } from '@evt/core'
+import { checkFilter, type DlqFilter, type DlqStore, pageLimit } from '@evt/dlq'
 import {
   arrayLiteral,
   decodeText,
@@ -58,12 +58,10 @@ export function pgDlqStore(options: PgDlqOptions): PgDlqStore {
   }
   const where = `($1::text is null or event = $1) and ($2::text is null or consumer = $2)
     and ($3::timestamptz is null or dead_lettered_at >= $3) and ($4::timestamptz is null or dead_lettered_at < $4)`
-  const filterValues = ({ event, consumer, from, to }: DlqFilter) => [
-    stored(event),
-    stored(consumer),
-    from ?? null,
-    to ?? null,
-  ]
+  const filterValues = (filter: DlqFilter) => {
+    checkFilter(filter)
+    return [stored(filter.event), stored(filter.consumer), filter.from ?? null, filter.to ?? null]
+  }
   const columns = [...texts, 'payload', 'attempts', 'dead_lettered_at'].join(', ')
   const insert = `insert into ${table} (${columns})
     select ${columns}
@@ -84,7 +82,9 @@ export function pgDlqStore(options: PgDlqOptions): PgDlqStore {
     async blockedKeys(consumer, topic, keys) {
       const rows = await ask(
         'Looking for blocked keys',
-        `select distinct key from ${table} where consumer = $1 and topic = $2 and key = any (($3::text)::text[])`,
+        `select distinct key from ${table} where consumer = $1 and topic = $2
+           and hashtextextended(key, 0) = any (array(select hashtextextended(asked, 0) from unnest(($3::text)::text[]) as keys (asked)))
+           and key = any (($3::text)::text[])`,
         [encodeText(consumer), encodeText(topic), arrayLiteral(keys.map(encodeText))],
       )
       return (rows as { key: string }[]).map((row) => decodeText(row.key))
@@ -96,7 +96,7 @@ export function pgDlqStore(options: PgDlqOptions): PgDlqStore {
       return row === undefined ? undefined : toEntry(row as Row)
     },
     async list(filter = {}, page = {}) {
-      const limit = wholeNumber('limit', page.limit, { min: 1, max: 500, default: 100 })
+      const limit = pageLimit(page)
       const rows = await ask(
         'Listing dead letters',
         `select ${columns} from ${table} where ${where} and ($5::text is null or id > $5) order by id limit $6`,

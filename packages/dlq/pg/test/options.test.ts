@@ -23,3 +23,10 @@ test.each(hostile)('%j is refused as the name of a schema or a table, by the nam
       expect.objectContaining({ code: 'EVT_OPTION_INVALID', details: expect.objectContaining({ option }) }),
     )
 })
+
+test('an option that nobody reads is refused by name', () => {
+  for (const make of [pgDlqStore])
+    expect(() => make({ pool, tabel: 'x' } as never)).toThrow(
+      expect.objectContaining({ code: 'EVT_OPTION_UNKNOWN', details: expect.objectContaining({ option: 'tabel' }) }),
+    )
+})

@@ -1,5 +1,5 @@
 import { type Batch, type BatchHandler, crashPoint, retry } from '@evt/core'
-import { endOfCommitted, isBlameless, throwIfAborted } from './blame.ts'
+import { endOfCommitted, failureOfRun, isBlameless, resultOf, throwIfAborted } from './blame.ts'
 import type { ExactlyOnceOptions, OnceBatchHandler } from './exactly-once.ts'
 import type { Entered } from './inbox-store.ts'
 import { messageKey } from './message-key.ts'
@@ -35,10 +35,12 @@ export function batchOnce<Name extends string, Payload, Transaction>(
           throwIfAborted(chosen)
           handlerBegan = true
           const isWhole = fresh.length === deliveries.length
-          await handler(
-            isWhole ? payloads : fresh.map((index) => payloads[index]!),
-            isWhole ? deliveries : fresh.map((index) => deliveries[index]!),
-            transaction,
+          await resultOf(() =>
+            handler(
+              isWhole ? payloads : fresh.map((index) => payloads[index]!),
+              isWhole ? deliveries : fresh.map((index) => deliveries[index]!),
+              transaction,
+            ),
           )
           crashPoint('inbox.handled')
           throwIfAborted(chosen)
@@ -53,7 +55,7 @@ export function batchOnce<Name extends string, Payload, Transaction>(
             const own = entered[place] ?? 'fresh'
             if (own !== 'fresh') return endOfCommitted(own, deliveries[index]!)
             if (uncounted) retry(reason, { counted: false })
-            throw reason
+            throw failureOfRun(reason)
           })
         }
         return false

@@ -11,7 +11,7 @@ import {
   retry,
   type Transactions,
 } from '@evt/core'
-import { endOfCommitted, isBlameless, throwIfAborted } from './blame.ts'
+import { endOfCommitted, failureOfRun, isBlameless, resultOf, throwIfAborted } from './blame.ts'
 import { batchOnce } from './exactly-once-batch.ts'
 import type { Entered, InboxStore } from './inbox-store.ts'
 import { messageKey } from './message-key.ts'
@@ -71,7 +71,7 @@ export function exactlyOnce<Transaction>(options: ExactlyOnceOptions<Transaction
           crashPoint('inbox.entered')
           throwIfAborted([delivery])
           handlerBegan = true
-          const result = await handler(payload, delivery, transaction)
+          const result = await resultOf(() => handler(payload, delivery, transaction))
           crashPoint('inbox.handled')
           if (result !== undefined) {
             const messages = (Array.isArray(result) ? result : [result]) as readonly Message[]
@@ -81,7 +81,7 @@ export function exactlyOnce<Transaction>(options: ExactlyOnceOptions<Transaction
         })
       } catch (error) {
         if (isBlameless(error, handlerBegan)) retry(error, { counted: false })
-        throw error
+        throw failureOfRun(error)
       }
       if (entered === 'done') onDuplicate?.(delivery)
       endOfCommitted(entered!, delivery)

@@ -6,6 +6,7 @@ import {
   type InboxStore,
   idempotency,
   memoryIdempotencyStore,
+  memoryInbox,
   messageKey,
 } from '../src/index.ts'
 
@@ -142,6 +143,14 @@ test('illegal options, and an inbox of another database, are refused at construc
   expect(() => idempotency({ store: undefined as never })).toThrow(/store/)
   expect(() => idempotency({ store, whenUnavailable: 'ignore' as never })).toThrow(/whenUnavailable/)
   expect(() => memoryIdempotencyStore({ maxEntries: 0 })).toThrow(/maxEntries/)
+  expect(() => memoryIdempotencyStore({ ttlMs: 5 } as never)).toThrow(/ttlMs/)
+  expect(() => memoryInbox({ ttlMs: 5 } as never)).toThrow(/ttlMs/)
+  expect(() =>
+    exactlyOnce({ transactions: { run: async () => undefined as never }, inbox: memoryInbox(), once: 1 } as never),
+  ).toThrow(/once/)
+  expect(() => exactlyOnce({ transactions: { run: async () => undefined as never }, inbox: {} } as never)).toThrow(
+    /inbox.enter/,
+  )
   const run = async () => undefined as never
   const inbox: InboxStore<never> = { name: 'other', scope: 'b', enter: async () => [] }
   let refused: unknown

@@ -116,6 +116,7 @@ export function pgIdempotencyStore(options: PgIdempotencyOptions): PgIdempotency
       await migrate({ pool, name: `idempotency/${name}`, schema, migrations, identifiers: { table: name } })
     },
     async purge(purgeOptions = {}) {
+      checkKnown('purge', purgeOptions, ['endedMs', 'limit'])
       const endedMs = wholeNumber('endedMs', purgeOptions.endedMs, { min: 0, default: 3_600_000 })
       const limit = wholeNumber('limit', purgeOptions.limit, { min: 1, default: 10_000 })
       const answer = await ask(

@@ -1,4 +1,4 @@
-import { checkKnown, evtError } from '@evt/core'
+import { checkKnown, evtError, wholeNumber } from '@evt/core'
 import type { Entered, InboxStore } from '@evt/idempotency'
 import {
   arrayLiteral,
@@ -111,7 +111,10 @@ export function pgInbox(options: PgInboxOptions): PgInbox {
       const migrations = readMigrations(import.meta.url, 'inbox')
       await migrate({ pool, name: `inbox/${name}`, schema, migrations, identifiers: { table: name } })
     },
-    async purge({ olderThanMs, limit = 10_000 }) {
+    async purge(purgeOptions) {
+      checkKnown('purge', purgeOptions, ['olderThanMs', 'limit'])
+      const olderThanMs = wholeNumber('olderThanMs', purgeOptions.olderThanMs ?? null, { min: 0, default: 0 })
+      const limit = wholeNumber('limit', purgeOptions.limit, { min: 1, default: 10_000 })
       try {
         const answer = await withConnection(pool, (connection) =>
           connection.query(

@@ -24,3 +24,24 @@ test.each(hostile)('%j is refused as the name of a schema or a table, by the nam
         expect.objectContaining({ code: 'EVT_OPTION_INVALID', details: expect.objectContaining({ option }) }),
       )
 })
+
+test('an option that nobody reads is refused by name', () => {
+  for (const make of [pgIdempotencyStore, pgInbox])
+    expect(() => make({ pool, tabel: 'x' } as never)).toThrow(
+      expect.objectContaining({ code: 'EVT_OPTION_UNKNOWN', details: expect.objectContaining({ option: 'tabel' }) }),
+    )
+})
+
+test.each([
+  ['a misspelt age', { olderThan: 5 }, { ended: 5 }],
+  ['a limit of nothing', { olderThanMs: 5, limit: 0 }, { limit: 0 }],
+  ['an age that is text', { olderThanMs: '5' }, { endedMs: '5' }],
+])('purging with %s is refused before anything is sent', async (_what, ofInbox, ofStore) => {
+  const refused = { code: expect.stringMatching(/^EVT_OPTION_/) }
+  await expect(pgInbox({ pool }).purge(ofInbox as never)).rejects.toMatchObject(refused)
+  await expect(pgIdempotencyStore({ pool }).purge(ofStore as never)).rejects.toMatchObject(refused)
+})
+
+test('purging an inbox needs an age: nothing is forgotten by default', async () => {
+  await expect(pgInbox({ pool }).purge({} as never)).rejects.toMatchObject({ details: { option: 'olderThanMs' } })
+})

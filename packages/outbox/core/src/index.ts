@@ -13,4 +13,4 @@ export type {
   ReadRange,
   StoreSupport,
 } from './outbox-store.ts'
-export { createRelay, type Relay, type RelayOptions } from './relay.ts'
+export { createRelay, type DrainOptions, type Relay, type RelayOptions } from './relay.ts'

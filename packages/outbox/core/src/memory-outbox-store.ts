@@ -1,4 +1,4 @@
-import { type Clock, type StoredMessage, systemClock } from '@evt/core'
+import { type Clock, checkKnown, type StoredMessage, systemClock } from '@evt/core'
 import type { MemoryTransaction } from './memory-transactions.ts'
 import type { Lease, OutboxRow, OutboxStore } from './outbox-store.ts'
 
@@ -12,6 +12,7 @@ interface Kept {
 export function memoryOutboxStore(
   options: { readonly clock?: Clock | undefined } = {},
 ): OutboxStore<Pick<MemoryTransaction, 'onCommit'>> {
+  checkKnown('memoryOutboxStore', options, ['clock'])
   const clock = options.clock ?? systemClock
   const rows = new Map<string, Kept>()
   const parked = new Map<string, Kept>()

@@ -23,15 +23,16 @@ export interface RelayOptions {
   /** What happens to a row that the transport refuses. Default `park`: put aside, the key goes on. `block` holds the key. */
   readonly onRefused?: 'park' | 'block' | undefined
 }
+export interface DrainOptions {
+  readonly budgetMs: number
+  readonly signal?: AbortSignal | undefined
+}
 export interface Relay {
   /**
    * Publishes what is due, then returns: for cron and serverless. No call begins after the budget; one under way is awaited,
    * after an abort for half a second at most. Nothing is published while another relay leads.
    */
-  drain(options: {
-    readonly budgetMs: number
-    readonly signal?: AbortSignal | undefined
-  }): Promise<{ readonly published: number; readonly remaining: number }>
+  drain(options: DrainOptions): Promise<{ readonly published: number; readonly remaining: number }>
   start(target: RelayTarget): void
   /** Says where `drain` publishes, without starting anything. */
   attach(target: RelayTarget): void
@@ -158,7 +159,11 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
       isPoll = await sleep(backOffMs > 0 ? backOffMs : Math.min(pollMs, Math.ceil(leaseMs / 3)))
     }
   }
-  const drainOnce = async (budgetMs: number, signal: AbortSignal | undefined) => {
+  const drainOnce = async (drainOptions: DrainOptions) => {
+    checkKnown('drain', drainOptions, ['budgetMs', 'signal'])
+    const { budgetMs, signal } = drainOptions
+    if (!(Number.isFinite(budgetMs) && budgetMs >= 0))
+      throw invalidOption('budgetMs', 'expected milliseconds, 0 or more')
     if (target === undefined || lead === undefined) {
       throw evtError('EVT_OUTBOX_NOT_STARTED', 'The outbox belongs to no started bus yet: call bus.start() first', {
         outbox: store.name,
@@ -221,8 +226,8 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
       if (leads && anyReady()) wakeUp?.()
       return leads
     },
-    drain({ budgetMs, signal }) {
-      const drained = draining.then(() => drainOnce(budgetMs, signal))
+    drain(drainOptions) {
+      const drained = draining.then(() => drainOnce(drainOptions))
       draining = drained.catch(() => undefined)
       return drained
     },

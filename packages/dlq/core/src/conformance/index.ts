@@ -1,4 +1,5 @@
-import type { DeadLetterEntry } from '@evt/core'
+import { randomBytes } from 'node:crypto'
+import { type DeadLetterEntry, isEvtError } from '@evt/core'
 import { type ConformanceCase, expectThat, failureOf } from '@evt/core/conformance'
 import type { DlqStore } from '../dlq-store.ts'
 
@@ -18,6 +19,36 @@ export function dlqStoreCases(create: () => Promise<DlqStore>): readonly Conform
         const again = await store.get(letter.id)
         expectThat(again !== undefined && describe(again) === describe(letter), 'what was kept is read back unchanged')
         expectThat((await store.get('absent')) === undefined, 'what is not there is undefined')
+      },
+    },
+    {
+      name: 'texts of any length are kept, also a key that somebody else chose, and a letter without what could not be read',
+      async run() {
+        const store = await create()
+        const key = randomBytes(5_000).toString('hex')
+        const long = sample('1', {
+          key,
+          messageId: 'i'.repeat(512),
+          event: 'e'.repeat(200),
+          topic: 't'.repeat(800),
+          consumer: 'c'.repeat(603),
+          position: 'p'.repeat(200),
+          source: 's'.repeat(512),
+          contentType: 'x'.repeat(200),
+          reason: 'r'.repeat(2_048),
+          headers: { 'ce-id': 'h'.repeat(100_000) },
+        })
+        const unread = sample('2', { messageId: undefined, source: undefined, contentType: undefined, headers: {} })
+        await store.append([long, unread])
+        for (const letter of [long, unread]) {
+          const again = await store.get(letter.id)
+          expectThat(
+            again !== undefined && describe(again) === describe(letter),
+            'what was kept is read back unchanged',
+          )
+        }
+        const blocked = await store.blockedKeys(long.consumer, long.topic, [key.slice(0, -1), key, 'k'])
+        expectThat(blocked.join() === key, 'a long key is blocked by itself alone')
       },
     },
     {
@@ -67,6 +98,30 @@ export function dlqStoreCases(create: () => Promise<DlqStore>): readonly Conform
         expectThat((await store.count({ from: new Date(5_000), to: new Date(10_000) })) === 5, 'times bound a count')
         const refused = await failureOf(store.list({}, { limit: 501 }))
         expectThat(refused !== undefined, 'a page of more than 500 is refused')
+      },
+    },
+    {
+      name: 'a filter or page that would be read as another one is refused by name',
+      async run() {
+        const store = await create()
+        await store.append([sample('1')])
+        const wrong: readonly (readonly [option: string, filter: object, page?: object])[] = [
+          ['events', { events: 'order.created' }],
+          ['consumer', { consumer: 5 }],
+          ['from', { from: '2026-01-01' }],
+          ['to', { to: new Date(Number.NaN) }],
+          ['after', {}, { after: 'x' }],
+          ['cursor', {}, { cursor: 5 }],
+          ['limit', {}, { limit: 0 }],
+        ]
+        for (const [option, filter, page] of wrong) {
+          const asks = [() => store.list(filter, page), ...(page === undefined ? [() => store.count(filter)] : [])]
+          for (const ask of asks) {
+            const error = await failureOf(ask())
+            const named = isEvtError(error, 'EVT_OPTION_UNKNOWN', 'EVT_OPTION_INVALID') && error.details.option
+            expectThat(named === option, `it is refused: ${option}`)
+          }
+        }
       },
     },
     {

@@ -1,4 +1,4 @@
-import { defineEvent, memoryTransport, on, onBatch, type Transactions, type } from '@evt/core'
+import { acknowledge, defineEvent, memoryTransport, on, onBatch, type Transactions, type } from '@evt/core'
 import { type ConformanceCase, eventually, expectThat, failureOf, gate } from '@evt/core/conformance'
 import { exactlyOnce } from '../exactly-once.ts'
 import type { InboxStore } from '../inbox-store.ts'
@@ -138,6 +138,50 @@ export function inboxCases<Transaction>(create: () => Promise<InboxHarness<Trans
         expectThat([...(await recorded())].sort().join() === 'a 1,b 1', 'one effect per group')
       },
     ),
+    check('a handler that ends with acknowledge has its effect, alone and in a batch', async (harness, open) => {
+      const { inbox, transactions, record, recorded } = harness
+      const once = exactlyOnce({ transactions, inbox })
+      const bus = open()
+      const subscriptions = await bus.subscribe(
+        on(
+          Created,
+          once(async (order, _delivery, tx) => {
+            await record(tx, `alone ${order.id}`)
+            acknowledge()
+          }),
+          { group: 'alone' },
+        ),
+        onBatch(
+          Created,
+          once.batch(async (orders, _deliveries, tx) => {
+            for (const order of orders) await record(tx, `batch ${order.id}`)
+            acknowledge()
+          }),
+          { group: 'batch', batch: { maxItems: 2, lingerMs: 20 } },
+        ),
+      )
+      await bus.publishMany(['1', '2'].map((id) => Created.of({ id })))
+      const isOver = () => subscriptions.every((each) => each.stats().acknowledged === 2)
+      await eventually(isOver, 'all are acknowledged')
+      const effects = [...(await recorded())].sort().join()
+      expectThat(effects === 'alone 1,alone 2,batch 1,batch 2', 'what is acknowledged is committed')
+    }),
+    check('what was rolled back is never acknowledged, however its handler ended', async (harness, open) => {
+      const { inbox, transactions, record, recorded } = harness
+      const once = exactlyOnce({ transactions, inbox })
+      const transport = memoryTransport()
+      const bus = open({ transport })
+      const handler = once<'order.created', { id: string }>((order) =>
+        transactions.run(async (tx) => {
+          await record(tx, order.id)
+          acknowledge()
+        }),
+      )
+      await bus.subscribe(Created, handler, { group: 'a', retry: { attempts: 1 } })
+      await bus.publish(Created, { id: '1' })
+      await eventually(() => transport.deadLetters().length === 1, 'it is a failure like any other')
+      expectThat((await recorded()).length === 0, 'the nested failure rolled everything back')
+    }),
     check('two events of one consumer that share a message id are two messages', async (harness, open) => {
       const { inbox, transactions, record, recorded } = harness
       const once = exactlyOnce({ transactions, inbox })

@@ -1,4 +1,4 @@
-import { isEvtError, type Outbox, type StoredMessage, type Transactions } from '@evt/core'
+import { isEvtError, type Outbox, type Outgoing, type StoredMessage, type Transactions } from '@evt/core'
 import { type ConformanceCase, expectThat, failureOf, gate } from '@evt/core/conformance'
 import type { Relay } from '../relay.ts'
 import { relayTarget, storedMessage } from './harness.ts'
@@ -52,6 +52,27 @@ export function outboxCases<Transaction>(
       })
       await outbox.store(one('4'))
       expectThat((await drained(harness)) === '1,2,3,4', 'all are published, in order')
+    }),
+    check('what is published is what was appended: id, topic, key, headers and bytes', async ({ outbox }) => {
+      const headers = {
+        'ce-time': '2020-02-02T02:02:02.000Z',
+        traceparent: '00-1',
+        'content-type': 'x/y',
+        note: 'ü \0',
+      }
+      const payload = Uint8Array.from([0, 255, 34, 92])
+      const long = { id: 'i'.repeat(512), topic: 't'.repeat(400), key: 'k'.repeat(1_024) }
+      const given = [storedMessage('1', { headers, payload }), storedMessage('2', { ...long, headers })]
+      await outbox.run((transaction) => outbox.append(transaction, given))
+      const published: Outgoing[] = []
+      await outbox.start(
+        relayTarget(async (_transport, batch) => {
+          published.push(...batch)
+          return []
+        }),
+      )
+      await outbox.relay.drain({ budgetMs: 10_000 })
+      expectThat(published.map(fieldsOf).join('\n') === given.map(fieldsOf).join('\n'), 'nothing of a message changes')
     }),
     check('a transaction that rolled back publishes nothing', async (harness) => {
       const { outbox } = harness
@@ -145,4 +166,8 @@ export function outboxCases<Transaction>(
       expectThat((await outbox.health()).status === 'healthy', 'nothing has failed')
     }),
   ]
+}
+
+function fieldsOf({ id, topic, key, headers, payload }: Outgoing): string {
+  return JSON.stringify([id, topic, key, Object.entries(headers).sort(), [...payload]])
 }
