@@ -2,7 +2,7 @@ import type { ErrorRecord, Headers } from './transport.ts'
 
 /** A message that will not be retried, with everything an operator needs to understand and replay it. */
 export interface DeadLetterEntry {
-  /** Deterministic: the same consumer, topic and position give the same id. */
+  /** Deterministic: the same transport of the bus, consumer, topic and position give the same id. */
   readonly id: string
   readonly messageId: string | undefined
   readonly event: string
@@ -15,7 +15,9 @@ export interface DeadLetterEntry {
   readonly headers: Headers
   readonly payload: Uint8Array
   readonly reason: string
+  /** Runs that it had, wherever they were. */
   readonly attempts: number
+  /** The failures since it was last taken in here, oldest first: of runs before a retry that waited at the transport only the number is known. */
   readonly history: readonly ErrorRecord[]
   readonly deadLetteredAt: Date
 }

@@ -1,5 +1,15 @@
 import { z } from 'zod'
-import { type DeadLetterEntry, defineEvent, reject, type TransportSupport } from '../src/index.ts'
+import {
+  type Consumer,
+  createBus,
+  type DeadLetterEntry,
+  defineEvent,
+  memoryTransport,
+  reject,
+  silentLogger,
+  type Transport,
+  type TransportSupport,
+} from '../src/index.ts'
 import { deadLetterStore, failureOf, Keyed, makeRig, range, smuggle, steady, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 import { watched } from './watched-transport.ts'
@@ -252,4 +262,33 @@ test('a message that ends its process as often as it may run is dead-lettered wi
   const [letter] = rig.transport.deadLetters()
   expect(Buffer.from(letter!.payload).toString()).toBe('{"n":1}')
   expect(letter!.history).toMatchObject([{ code: 'EVT_POISON', attempt: 3 }])
+})
+
+test('messages of two transports that name them by one position are two dead letters', async () => {
+  const letters: DeadLetterEntry[] = []
+  const numbered = (): Transport => {
+    const transport = memoryTransport()
+    return {
+      ...transport,
+      async consume(spec, events) {
+        const consumer = await transport.consume(spec, events)
+        const read: Consumer['read'] = async (room, signal) =>
+          (await consumer.read(room, signal)).map((delivery) => ({ ...delivery, position: '1' }))
+        return { ...consumer, read }
+      },
+    }
+  }
+  await using bus = createBus({
+    service: 'rig',
+    transports: { one: numbered(), two: numbered() },
+    routes: [{ events: [Tick], to: ['one', 'two'] }],
+    defaultTransport: 'one',
+    deadLetters: deadLetterStore(async (entries) => void letters.push(...entries)),
+    logger: silentLogger,
+  })
+  const refuse = () => reject('never')
+  for (const transport of ['one', 'two'] as const) await bus.subscribe(Tick, refuse, { group: 'a', transport })
+  await bus.publish(Tick, { n: 1 })
+  await settle()
+  expect(new Set(letters.map(({ id }) => id)).size).toBe(2)
 })

@@ -199,6 +199,12 @@ const construction: readonly (readonly [string, () => unknown, string, object])[
     { option: 'event' },
   ],
   ['an unknown memory option', () => js.memoryTransport!({ buffer: 5 }), 'EVT_OPTION_UNKNOWN', { option: 'buffer' }],
+  [
+    'an overflow that drops what it says is settled',
+    () => js.memoryTransport!({ overflow: 'dropOldest', confirm: 'settled' }),
+    'EVT_OPTION_INVALID',
+    { option: 'overflow' },
+  ],
   ['a bad overflow', () => js.memoryTransport!({ overflow: 'drop' }), 'EVT_OPTION_INVALID', { option: 'overflow' }],
   [
     'E10 a name with a space',

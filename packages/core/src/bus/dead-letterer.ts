@@ -7,17 +7,25 @@ import type { TransportSupport } from '../transport.ts'
 import type { BusContext } from './context.ts'
 import { derivedId, encodePayload } from './encoder.ts'
 
+/** Where a consumer reads. */
+interface DeadLetterPlace {
+  /** The bus's name for it. */
+  readonly transport: string
+  readonly topic: string
+  readonly consumer: string
+}
+
 /** Keeps rejected messages in the bus's store, else leaves them to the transport, else drops them as the option says. */
 export function createDeadLetterer(
   bus: BusContext,
   event: AnyEvent,
-  topic: string,
-  consumer: string,
+  from: DeadLetterPlace,
   support: TransportSupport,
   onDeadLetter: ((entry: DeadLetterEntry) => void | Promise<void>) | undefined,
 ): PumpWork['deadLetter'] {
+  const { consumer } = from
   return async (entry, error) => {
-    const letter = letterOf(bus, event, topic, consumer, entry)
+    const letter = letterOf(bus, event, from, entry)
     const fields = { consumer, id: letter.messageId, event: event.name, attempts: letter.attempts, error }
     const place = bus.deadLetters !== undefined ? 'kept' : support.deadLetters !== 'none' ? 'transport' : 'dropped'
     if (place === 'kept') {
@@ -37,11 +45,13 @@ export function createDeadLetterer(
   }
 }
 
-function letterOf(bus: BusContext, event: AnyEvent, topic: string, consumer: string, entry: Entry): DeadLetterEntry {
+function letterOf(bus: BusContext, event: AnyEvent, from: DeadLetterPlace, entry: Entry): DeadLetterEntry {
+  const { transport, topic, consumer } = from
   const { received } = entry
   const history = entry.history ?? []
   return {
-    id: derivedId(consumer, topic, received.position),
+    // With the transport: two of them may name different messages by one position.
+    id: derivedId(transport, consumer, topic, received.position),
     messageId: received.headers['ce-id'],
     event: event.name,
     topic,

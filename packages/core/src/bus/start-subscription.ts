@@ -191,7 +191,13 @@ async function startPump(parts: PumpParts): Promise<Pump> {
       laneOf: ordered === 'none' ? undefined : (received) => received.key,
       handle: pipeline.handle,
       handleBatch: pipeline.handleBatch,
-      deadLetter: createDeadLetterer(bus, event, topic.name, consumer, support, options.onDeadLetter),
+      deadLetter: createDeadLetterer(
+        bus,
+        event,
+        { transport: port.name, topic: topic.name, consumer },
+        support,
+        options.onDeadLetter,
+      ),
       report: (error, during) => bus.report(error, `${consumer}: ${during}`),
     },
   })

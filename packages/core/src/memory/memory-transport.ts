@@ -19,7 +19,7 @@ import type { MemoryMessage } from './memory-message.ts'
 import { MemoryTopic } from './memory-topic.ts'
 
 export interface MemoryTransportOptions {
-  /** What a publish does when a group is full. Default `wait`. */
+  /** What a publish does when a group is full. Default `wait`; what drops goes with `confirm: 'accepted'` only. */
   readonly overflow?: 'wait' | 'reject' | 'dropOldest' | 'dropNewest' | undefined
   /** When a publish resolves: once queued, or once every durable group has settled it. Default `accepted`. */
   readonly confirm?: 'accepted' | 'settled' | undefined
@@ -48,6 +48,8 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
   checkKnown('memoryTransport', options, known)
   const overflow = oneOf('overflow', options.overflow, ['wait', 'reject', 'dropOldest', 'dropNewest'])
   const confirm = oneOf('confirm', options.confirm, ['accepted', 'settled'])
+  if (confirm === 'settled' && (overflow === 'dropOldest' || overflow === 'dropNewest'))
+    throw invalidOption('overflow', `what is dropped is not settled: "${overflow}" goes with confirm "accepted" only`)
   const maxMessages = wholeNumber('maxMessages', options.maxMessages, { min: 1, default: 10_000 })
   const maxBytes = wholeNumber('maxBytes', options.maxBytes, { min: 1, default: 64 * 1_024 * 1_024 })
   const maxDeadLetters = wholeNumber('maxDeadLetters', options.maxDeadLetters, { min: 1, default: 10_000 })

@@ -121,8 +121,8 @@ export interface MemberEvents {
 
 export interface KafkaMember {
   /**
-   * Commits what the current session owns and passes over the rest; waits where the group is just changing. Fenced: the
-   * session is over. `isStart`: the leader also sets where the others begin.
+   * Commits what this member has owned without a break since the session that asks, and passes over the rest; waits where the
+   * group is just changing. Fenced: nothing is left of it. `isStart`: the leader also sets where the others begin.
    */
   commit(offsets: ReadonlyMap<number, Committed>, isStart?: boolean): Promise<'committed' | 'fenced'>
   committed(): Promise<ReadonlyMap<number, Committed>>

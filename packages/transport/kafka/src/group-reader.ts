@@ -131,7 +131,12 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
     }
     try {
       if (group !== undefined && (await member.commit(commits)) === 'fenced') {
-        lose([...commits.keys()], new Error('the session is over'))
+        // What another session has taken over meanwhile is not theirs to lose.
+        const current = dirty.filter((each) => progress.get(each.partition) === each)
+        lose(
+          current.map(({ partition }) => partition),
+          new Error('the session is over'),
+        )
         return
       }
     } catch (error) {

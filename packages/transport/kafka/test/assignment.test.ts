@@ -1,4 +1,4 @@
-import { assignPartitions } from '../src/kafkajs/assignment.ts'
+import { assignPartitions, ownedNow } from '../src/kafkajs/assignment.ts'
 import { range } from './raw.ts'
 
 describe('the assignment of partitions', () => {
@@ -28,5 +28,24 @@ describe('the assignment of partitions', () => {
     expect(assigned.get('liar')).toEqual([0, 1])
     expect(assigned.get('old')).toEqual([2, 3])
     expect(assigned.get('new')).toEqual([4, 5])
+  })
+
+  test('a partition counts as owned since the generation from which on nobody else had it', () => {
+    const first = ownedNow(undefined, [0, 1], 4)
+    expect([...first]).toEqual([
+      [0, 4],
+      [1, 4],
+    ])
+    const next = ownedNow(first, [1, 2], 5)
+    expect([...next]).toEqual([
+      [1, 4],
+      [2, 5],
+    ])
+    expect([...ownedNow(next, [0, 1], 6)]).toEqual([
+      [0, 6],
+      [1, 4],
+    ])
+    // A generation without this member lies between.
+    expect([...ownedNow(undefined, [1], 8)]).toEqual([[1, 8]])
   })
 })

@@ -1,8 +1,11 @@
-import { memoryTransport } from '@evt/core'
+import { memoryTransport, type Transport } from '@evt/core'
 import type { Bug } from './bug.ts'
 
 export const trimsByCount: Bug = {
   about: 'keeps the newest hundred messages, handled or not',
   scenario: 'F13',
-  transport: () => memoryTransport({ confirm: 'settled', overflow: 'dropOldest', maxMessages: 100 }),
+  transport: (): Transport => {
+    const transport = memoryTransport({ overflow: 'dropOldest', maxMessages: 100 })
+    return { ...transport, supports: { ...transport.supports, confirms: 'settled' } }
+  },
 }

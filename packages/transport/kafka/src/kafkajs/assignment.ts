@@ -38,3 +38,11 @@ export function assignPartitions(members: readonly AssignedMember[], total: numb
   for (const share of assigned.values()) share.sort((left, right) => left - right)
   return assigned
 }
+
+/** What a member owns, each with the generation since which nobody else has. */
+export type Owned = ReadonlyMap<number, number>
+
+/** What is owned from a generation on; `before` is what was in the generation right before it, where this member had one. */
+export function ownedNow(before: Owned | undefined, partitions: readonly number[], generation: number): Owned {
+  return new Map(partitions.map((partition) => [partition, before?.get(partition) ?? generation]))
+}

@@ -1,6 +1,6 @@
 import type { Clock } from '@evt/core'
 import type { Committed, KafkaMember, MemberEvents, MemberOptions, Session } from '../client.ts'
-import { type AssignedMember, assignPartitions } from './assignment.ts'
+import { type AssignedMember, assignPartitions, type Owned, ownedNow } from './assignment.ts'
 import { closeQuietly, type Encoders, type KafkajsBroker, type KafkajsCluster } from './cluster.ts'
 import { committedOf } from './connection.ts'
 import { failureKind } from './failures.ts'
@@ -17,8 +17,8 @@ export interface MemberParts {
 interface Identity {
   readonly memberId: string
   readonly generation: number
-  /** Undefined between the join and its assignment. */
-  readonly partitions: readonly number[] | undefined
+  /** Partitions, each with the generation since which it has had no other owner; undefined between the join and its assignment. */
+  readonly owned: Owned | undefined
 }
 
 const protocol = 'evt'
@@ -129,14 +129,14 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
       const total = await partitionCount(cluster, topic)
       const partitions = Array.from({ length: total }, (_value, partition) => partition)
       const continues = identity !== undefined
-      identity = { memberId: '', generation: 0, partitions }
+      identity = { memberId: '', generation: 0, owned: new Map() }
       return { partitions, total, leads: true, continues }
     }
     // A join without an assignment follows one drain already, and nothing has been handed over since.
-    if (identity?.partitions !== undefined) await drain()
+    if (identity?.owned !== undefined) await drain()
     const broker = await coordinatorOf()
     const { encoders, cluster } = await connected()
-    const userData = Buffer.from(JSON.stringify(assignedAs?.partitions ?? []))
+    const userData = Buffer.from(JSON.stringify([...(assignedAs?.owned?.keys() ?? [])]))
     const metadata = encoders.MemberMetadata.encode({ version: 1, topics: [topic], userData })
     const answer = await broker.joinGroup({
       groupId: group,
@@ -148,7 +148,7 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
     const { memberId, generationId: generation } = answer
     beatMs = clock.monotonicMs()
     // From here on the coordinator knows this member, whatever fails: it must be able to leave.
-    identity = { memberId, generation, partitions: undefined }
+    identity = { memberId, generation, owned: undefined }
     const leads = answer.leaderId === memberId
     const total = await partitionCount(cluster, topic)
     let groupAssignment: { memberId: string; memberAssignment: Buffer }[] = []
@@ -168,7 +168,11 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
     const synced = await broker.syncGroup({ groupId: group, generationId: generation, memberId, groupAssignment })
     const partitions = encoders.MemberAssignment.decode(synced.memberAssignment)?.assignment[topic] ?? []
     const continues = assignedAs?.memberId === memberId && assignedAs.generation + 1 === generation
-    identity = { memberId, generation, partitions }
+    identity = {
+      memberId,
+      generation,
+      owned: ownedNow(continues ? assignedAs?.owned : undefined, partitions, generation),
+    }
     assignedAs = identity
     return { partitions, total, leads, continues }
   }
@@ -252,22 +256,24 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
   return {
     async commit(offsets, isStart = false) {
       if (group === undefined) return 'committed'
+      const readBy = assignedAs?.generation ?? 0
       for (;;) {
         if (identity === undefined) return 'fenced'
-        const { memberId, generation, partitions: owned } = identity
+        const { memberId, generation, owned } = identity
         // Between the join and its assignment nobody knows whose these will be.
         if (owned === undefined) {
           await sleep(heartbeatMs)
           continue
         }
-        const mine = isStart ? [...offsets] : [...offsets].filter(([partition]) => owned.includes(partition))
+        const isMine = (partition: number) => (owned.get(partition) ?? Number.POSITIVE_INFINITY) <= readBy
+        const mine = isStart ? [...offsets] : [...offsets].filter(([partition]) => isMine(partition))
         if (mine.length === 0) return 'fenced'
         try {
           await sendCommit(await coordinatorOf(), { group, memberId, generation, topic, offsets: mine })
           return 'committed'
         } catch (error) {
           const kind = failureKind(error)
-          // The answer to a commit that waited behind a join: what is still owned is committed under the new session.
+          // The answer to a commit that waited behind a join: what nobody else has owned since is committed under the new session.
           if (kind === 'fenced' && identity !== undefined && identity.generation !== generation) continue
           if (kind === 'fenced') {
             lose(error)
