@@ -183,7 +183,8 @@ local deadlines = redis.call('ZRANGEBYSCORE', sessions, '(0', '+inf', 'WITHSCORE
 for at = 1, #deadlines, 2 do
   if deadlines[at] ~= session then within(deadlines[at + 1] - now + 1) end
 end
-if left <= 0 then wait = 0 end
+-- What was removed took the place of what may stand behind it.
+if left <= 0 or gone > 0 then wait = 0 end
 
 local result = { 1, entries, wait, gone, cut }
 if partitioned and #entries == 0 then

@@ -45,6 +45,8 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
   /** Per stream the id behind which an ephemeral reader goes on when its group is gone. */
   const seen: string[] = []
   let wokenInVain = false
+  /** Messages to be delivered again that are gone and nobody has been told of. */
+  let removed = 0
   let closed = false
   let reading: Promise<unknown> | undefined
 
@@ -89,6 +91,11 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     return deliveries
   }
 
+  const tellRemoved = () => {
+    if (removed > 0) events.cut(removed, 'retention removed messages that were to be delivered again')
+    removed = 0
+  }
+
   /** Everything but new messages; in a topic with partitions those too. */
   const look = async (room: number) => {
     const sentMs = clock.monotonicMs()
@@ -108,8 +115,11 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     if (sweep) nextSweepMs = sentMs + sweepEveryMs
     nextLookMs = sentMs + Math.min(maxWaitMs, leaseMs / 3, soonMs < 0 ? maxWaitMs : soonMs)
     if (ids.length > 0) lastIds = ids.map(String)
-    if (gone > 0) events.cut(gone, 'retention removed messages that were to be delivered again')
     if (cut > 0) events.cut(cut, 'retention removed unread messages')
+    removed += gone
+    // There may be more behind them, and each step would be a line in a log.
+    if (entries.length === 0 && gone > 0) return []
+    tellRemoved()
     if (entries.length === 0) return []
     wokenInVain = false
     return admit(entries.map((entry) => toDelivery(entry, { session, partitioned, leaseMs })))
@@ -176,6 +186,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
         await heal(error)
       }
     }
+    tellRemoved()
     return []
   }
 

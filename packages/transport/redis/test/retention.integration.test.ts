@@ -3,6 +3,7 @@ import {
   acknowledge,
   consumeAs,
   eventually,
+  message,
   publish,
   range,
   readSome,
@@ -171,6 +172,43 @@ redis.describe('retention', () => {
     await consumer.close()
   })
 
+  test('hundreds of messages that a dead reader held and somebody removed are passed over in one read and told once', async () => {
+    const transport = await place.transport()
+    const dead = await consumeAs(transport, 'a')
+    await publish(transport, 300)
+    await readSome(dead, 300)
+    await place.client.xtrim(place.key('stream'), 'MAXLEN', 1)
+    await dead.close()
+    const next = await consumeAs(transport, 'a')
+    const read = await next.read({ messages: 10, bytes: 1_000_000 }, AbortSignal.timeout(10_000))
+    expect(read.map(textOf)).toEqual(['299'])
+    expect(next.cuts).toEqual([299])
+    expect((await transport.inspect(topic))[0]).toMatchObject({ running: 1, lag: 0 })
+    await next.close()
+  })
+
+  test('maxLength holds for each partition, and what each cut of the unread is told', async () => {
+    const transport = await place.transport({ maxLength: 5 })
+    const name = 'evt.test.short'
+    await transport.declare({ name, partitions: 2 })
+    const consumer = await consumeAs(transport, 'a', { topic: name })
+    // These keys lie in two partitions.
+    const keys = ['a', 'b', 'c', 'd']
+    const failures = await transport.publish(
+      range(40).map((n) => ({ ...message(String(n), keys[n % 4]), topic: name })),
+    )
+    expect(failures).toEqual([])
+    const read = await readSome(consumer, 10)
+    const partitions = read.map(({ partition }) => partition)
+    expect([0, 1].map((place) => partitions.filter((partition) => partition === place).length)).toEqual([5, 5])
+    await eventually(async () => {
+      await readSome(consumer, 1, 50)
+      return consumer.cuts.length > 0
+    }, 'the cut is told')
+    expect(consumer.cuts.reduce<number>((sum, count) => sum + count!, 0)).toBe(30)
+    await consumer.close()
+  })
+
   test('the group of an ephemeral reader goes when it closes, and after reapAfterMs when it did not', async () => {
     const transport = await place.transport({ reapAfterMs: 60_000 })
     const ephemeral = { as: { reader: 'ephemeral' }, from: 'latest' } as const
@@ -217,7 +255,7 @@ redis.describe('retention', () => {
     await publish(transport, 30)
     const [first] = (await place.client.xrange(place.key('stream'), '-', '+', 'COUNT', 10)).slice(-1)
     const consumer = await consumeAs(transport, 'a', { from: { position: first![0] } })
-    expect((await transport.inspect(topic))[0]).toMatchObject({ lag: 20 })
+    expect((await transport.inspect(topic))[0]).toMatchObject({ lag: 20, oldestMs: expect.any(Number) })
     await place.client.xgroup('SETID', place.key('stream'), 'test/a', first![0])
     expect((await transport.inspect(topic))[0]).toMatchObject({ lag: 20 })
     await consumer.close()

@@ -1,4 +1,5 @@
 import { type FreshPrefix, redis } from '@evt/servers'
+import { Redis } from 'ioredis'
 import { halfOpenProxy } from './half-open-proxy.ts'
 import {
   acknowledge,
@@ -179,6 +180,41 @@ redis.describe('the session of a reader', () => {
     await consumer.close()
     await proxy.close()
   }, 30_000)
+
+  test('what is being handled when a connection goes silent is not handed over again, only what was swallowed is', async () => {
+    const proxy = await halfOpenProxy(fresh.url)
+    const transport = await place.transport({ client: place.connect(proxy.url) })
+    const direct = await place.transport()
+    const consumer = await consumeAs(transport, 'a')
+    await publish(direct, 5)
+    const held = await readSome(consumer, 5)
+    const reading = consumer.read({ messages: 10, bytes: 1_000_000 }, AbortSignal.timeout(30_000))
+    await eventually(async () => /cmd=xreadgroup/.test(String(await place.client.client('LIST'))), 'the reader waits')
+    proxy.swallow()
+    await publish(direct, 2, 5)
+    await expect(reading).rejects.toMatchObject({ code: 'EVT_REDIS_UNAVAILABLE' })
+    const swallowed = await readSome(consumer, 2)
+    expect(swallowed.map(textOf).sort()).toEqual(['5', '6'])
+    expect(await readSome(consumer, 1, quietMs)).toEqual([])
+    const pending = (await place.client.xpending(place.key('stream'), 'test/a', '-', '+', 7)) as unknown[][]
+    // As the server counts the hand-overs.
+    expect(pending.map(([, , , deliveries]) => deliveries)).toEqual([1, 1, 1, 1, 1, 2, 2])
+    expect(held).toHaveLength(5)
+    await consumer.close()
+    await proxy.close()
+  }, 30_000)
+
+  test('each reader has one connection of its own, and closing it gives that back', async () => {
+    const client = new Redis(fresh.url, { connectionName: fresh.prefix })
+    const transport = await place.transport({ client })
+    const connections = async () => String(await place.client.client('LIST')).split(`name=${fresh.prefix} `).length - 1
+    const readers = await Promise.all(['a', 'a', 'b'].map((group) => consumeAs(transport, group)))
+    await Promise.all(readers.map((reader) => readSome(reader, 1, 50)))
+    expect(await connections()).toBe(4)
+    for (const reader of readers) await reader.close()
+    await eventually(async () => (await connections()) === 1, 'only that of the transport is left')
+    client.disconnect()
+  })
 
   test('an aborted read returns at once', async () => {
     const consumer = await consumeAs(await place.transport(), 'a')
