@@ -1,5 +1,6 @@
 import { type Envelope, writeHeaders } from './envelope.ts'
 import type { AnyEvent } from './event.ts'
+import { StoredText } from './stored-text.ts'
 import type { Headers, Outgoing } from './transport.ts'
 import type { TimeOrderedId } from './uuid.ts'
 
@@ -132,6 +133,7 @@ export function payloadText(outgoing: Outgoing): string | undefined {
 
 /** The headers as JSON. */
 export function headersText(outgoing: Outgoing): string {
+  if (outgoing instanceof StoredText) return outgoing.headersText
   if (!(outgoing instanceof EncodedMessage)) return JSON.stringify(outgoing.headers)
   const { stamp, id, timeMs, key } = outgoing
   const end = key === undefined ? '"}' : `","ce-partitionkey":${JSON.stringify(key)}}`

@@ -39,7 +39,7 @@ export {
   type ParsedEventDefinition,
   type PayloadOf,
 } from './event.ts'
-export { headerTable } from './header-table.ts'
+export { headerTable, withoutPrototype } from './header-table.ts'
 export { consoleLogger, type Logger, silentLogger } from './logger.ts'
 export {
   type MemoryTransport,
@@ -64,6 +64,7 @@ export {
   type StandardSchemaV1,
   type,
 } from './standard-schema.ts'
+export { StoredText } from './stored-text.ts'
 export {
   type Batch,
   type BatchHandler,

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Answer, Question } from './contender-process.ts'
 import { startContender } from './start-contender.ts'
 import type { StartedContender } from './started-contender.ts'
-import { workloadsIn } from './workloads.ts'
+import { type WorkloadFile, workloadsIn } from './workloads.ts'
 
 /** A process of one contender: answers its start, then one question after the other, and ends with its parent. */
 const [file, id, index, ...serverPids] = process.argv.slice(2)
@@ -15,7 +15,7 @@ while (contender !== undefined) {
 }
 
 async function start(): Promise<void> {
-  const workload = (await workloadsIn(file!)).find((each) => each.id === id)
+  const workload = (await workloadsIn(file as WorkloadFile)).find((each) => each.id === id)
   if (workload === undefined || workload.kind === 'samples') throw new Error(`${file} has no timed workload ${id}`)
   contender = await startContender(workload, Number(index), serverPids.map(Number))
 }

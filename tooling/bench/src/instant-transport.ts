@@ -21,9 +21,18 @@ export function instantMessage(number: number, isKeyed: boolean): TransportDeliv
   headers['ce-time'] = '2026-01-01T00:00:00.000Z'
   headers['ce-dataschema'] = 'urn:evt:order.created:1'
   headers['content-type'] = 'application/json'
+  // No spreading here: it would take longer than all that is measured.
   return {
-    ...{ headers, payload, key: isKeyed ? keys[number % keys.length] : undefined, partition: 0 },
-    ...{ position: String(number), attempt: 1, deliveries: 1, suspect: false, leaseMs: 30_000, receipt: undefined },
+    headers,
+    payload,
+    key: isKeyed ? keys[number % keys.length] : undefined,
+    partition: 0,
+    position: String(number),
+    attempt: 1,
+    deliveries: 1,
+    suspect: false,
+    leaseMs: 30_000,
+    receipt: undefined,
   }
 }
 

@@ -59,8 +59,12 @@ function byHand(): Contender {
         const nowMs = Date.now()
         const id = timeOrderedId(nowMs)
         const headers = JSON.stringify({
-          ...{ 'ce-specversion': '1.0', 'ce-id': id, 'ce-source': '/bench', 'ce-type': 'order.created' },
-          ...{ 'ce-time': new Date(nowMs).toISOString(), 'content-type': 'application/json' },
+          'ce-specversion': '1.0',
+          'ce-id': id,
+          'ce-source': '/bench',
+          'ce-type': 'order.created',
+          'ce-time': new Date(nowMs).toISOString(),
+          'content-type': 'application/json',
         })
         await new Promise<void>((resolve) => {
           waiting.push({ row: [id, headers, JSON.stringify(order)], resolve })

@@ -55,8 +55,8 @@ function byHand(): Contender {
             `delete from queue where id in (select id from queue order by id limit 200 for update skip locked) returning payload`,
           )
           await sideBySide(rows.length, handlersAtOnce, async (index) => {
-            const { payload } = rows[index]!
-            ledger?.handled((JSON.parse(payload) as { id: string }).id, payload)
+            const payload = JSON.parse(rows[index]!.payload) as typeof order
+            ledger?.handled(payload.id, JSON.stringify(payload))
           })
           await connection.query('commit')
           isOver = rows.length === 0

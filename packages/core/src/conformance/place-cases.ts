@@ -1,4 +1,5 @@
-import { type ConformanceCase, expectThat } from './case.ts'
+import type { Transport } from '../transport.ts'
+import { type ConformanceCase, eventually, expectThat } from './case.ts'
 import {
   consumeAs,
   outgoing,
@@ -11,6 +12,13 @@ import {
   topic,
   withTransport,
 } from './harness.ts'
+
+const ageMs = 40
+
+async function oldest(transport: Transport): Promise<number | null> {
+  const state = (await transport.inspect(topic)).find(({ consumer }) => consumer === 'suite/a')
+  return state?.oldestMs ?? null
+}
 
 /** The transport's own places: dead letters, what `inspect` tells, what `trim` removes. */
 export function placeCases(factory: TransportFactory): readonly ConformanceCase[] {
@@ -61,6 +69,7 @@ export function placeCases(factory: TransportFactory): readonly ConformanceCase[
             transport,
             range(10).map((n) => outgoing(String(n))),
           )
+          const sentMs = performance.now()
           const held = await readSome(consumer, 4)
           const state = (await transport.inspect(topic)).find((each) => each.consumer === 'suite/a')
           const { lag } = transport.supports
@@ -75,6 +84,13 @@ export function placeCases(factory: TransportFactory): readonly ConformanceCase[
             expectThat(state.running === null || state.running === held.length, 'running counts what is leased')
           }
           await consumer.settle(held.map((delivery) => ({ delivery, as: 'ack' as const })))
+          await eventually(() => performance.now() - sentMs >= ageMs, 'time passes')
+          const oldestMs = await oldest(transport)
+          // Half of it, for clocks and times of whole milliseconds.
+          expectThat(oldestMs === null || (oldestMs >= ageMs / 2 && oldestMs < 60_000), 'the age is that of the oldest')
+          const rest = await readSome(consumer, 10 - held.length)
+          await consumer.settle(rest.map((delivery) => ({ delivery, as: 'ack' as const })))
+          expectThat((await oldest(transport)) === null, 'where nothing is left, nothing is old')
           await consumer.close()
         }),
     },

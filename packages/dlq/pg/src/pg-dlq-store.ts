@@ -1,4 +1,4 @@
-import { checkKnown, type DeadLetterEntry } from '@evt/core'
+import { checkKnown, type DeadLetterEntry, withoutPrototype } from '@evt/core'
 import { checkFilter, type DlqFilter, type DlqStore, pageLimit } from '@evt/dlq'
 import {
   arrayLiteral,
@@ -154,7 +154,7 @@ function toEntry(row: Row): DeadLetterEntry {
     source: text(row.source),
     key: text(row.key),
     contentType: text(row.content_type),
-    headers: Object.assign(Object.create(null), JSON.parse(decodeText(row.headers!))) as Record<string, string>,
+    headers: withoutPrototype(JSON.parse(decodeText(row.headers!))),
     payload: row.payload,
     reason: decodeText(row.reason!),
     attempts: row.attempts,

@@ -1,3 +1,4 @@
+import { StoredText } from '@evt/core'
 import type { OutboxRow } from '@evt/outbox'
 import { decodeText } from '@evt/pg'
 
@@ -36,12 +37,12 @@ export function toOutboxRow(row: WrittenRow): OutboxRow {
   const position = row.id
   try {
     const key = row.key === null ? undefined : decodeText(row.key)
-    const headers = Object.assign(Object.create(null), JSON.parse(decodeText(row.headers))) as Record<string, string>
     const id = decodeText(row.message_id)
     const { payload } = row
     const transport = decodeText(row.transport)
     const topic = decodeText(row.topic)
-    return { position, key, message: { transport, topic, id, key, headers, payload } }
+    const message = new StoredText({ transport, topic, id, key, payload }, decodeText(row.headers))
+    return { position, key, message }
   } catch (error) {
     return { position, key: row.key ?? undefined, message: undefined, unreadable: `the row cannot be read: ${error}` }
   }

@@ -1,6 +1,6 @@
 import { createBus, defineEvent, silentLogger, type Transport, type } from '@evt/core'
 import { type FreshKafka, kafka } from '@evt/servers'
-import { kafkajsClient, kafkaTransport } from '../src/index.ts'
+import { type KafkaClient, kafkajsClient, kafkaTransport } from '../src/index.ts'
 import { acks, consumeAs, eventually, numberOf, outgoing, range, readSome, topic } from './raw.ts'
 
 kafka.describe('groups on Kafka', () => {
@@ -180,6 +180,58 @@ kafka.describe('groups on Kafka', () => {
     expect(state).toMatchObject({ lag: 0, delayed: 0 })
     await second.close()
     await bystander.close()
+  }, 30_000)
+
+  test('of two members that found a group at once each partition begins at its time, and nothing after it is missed', async () => {
+    const transport = await open({ partitions: 4 })
+    const keys = range(12).map((n) => `k${n}`)
+    await transport.publish(range(24).map((n) => outgoing(n, keys[n % 12])))
+    // The broker looks up times by the millisecond.
+    const beforeMs = Date.now()
+    await eventually(() => Date.now() > beforeMs + 1, 'time passes')
+    const since = new Date()
+    await eventually(() => Date.now() > since.getTime() + 1, 'time passes')
+    await transport.publish(range(24).map((n) => outgoing(100 + n, keys[n % 12])))
+    const others = [await open({ partitions: 4 }), await open({ partitions: 4 })] as const
+    const members = await Promise.all(others.map((other) => consumeAs(other, 'a', { from: since })))
+    const signal = AbortSignal.timeout(20_000)
+    const seen = new Set<number>()
+    await Promise.all(
+      members.map(async (member) => {
+        while (seen.size < 24 && !signal.aborted) {
+          const read = await member.read(
+            { messages: 5, bytes: 1_000_000 },
+            AbortSignal.any([signal, AbortSignal.timeout(200)]),
+          )
+          for (const delivery of read) seen.add(numberOf(delivery))
+          await member.settle(acks(read))
+        }
+      }),
+    )
+    expect([...seen].sort((left, right) => left - right)).toEqual(range(24).map((n) => 100 + n))
+    for (const member of members) await member.close()
+  }, 60_000)
+
+  test('another client takes the place of the one that is built in', async () => {
+    const { connect, join } = kafkajsClient({ brokers: place.brokers })
+    let connections = 0
+    const joined: unknown[] = []
+    const client: KafkaClient = {
+      connect() {
+        connections += 1
+        return connect()
+      },
+      join(options, events) {
+        joined.push(options.topic)
+        return join(options, events)
+      },
+    }
+    const transport = await open({ brokers: undefined, client })
+    await transport.publish([outgoing(1)])
+    const consumer = await consumeAs(transport, 'a')
+    expect((await readSome(consumer, 1)).map(numberOf)).toEqual([1])
+    expect([connections, joined]).toEqual([2, [`${place.prefix}.${topic}`]])
+    await consumer.close()
   }, 30_000)
 
   test('dead letters are read page by page, each once, without those that were removed', async () => {

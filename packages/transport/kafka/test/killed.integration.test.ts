@@ -1,11 +1,13 @@
 import { once } from 'node:events'
 import { createBus, defineEvent, silentLogger, type } from '@evt/core'
-import { kafka, startProgram } from '@evt/servers'
+import { kafka, killMembers, startProgram } from '@evt/servers'
 import { kafkaTransport } from '../src/index.ts'
 import { acks, consumeAs, eventually, numberOf, outgoing, range, readSome, topic } from './raw.ts'
 
 const handling = new URL('handling-process.ts', import.meta.url)
 const holding = new URL('holding-process.ts', import.meta.url)
+const ordered = new URL('ordered-process.ts', import.meta.url)
+const Keyed = defineEvent('raw.keyed', { schema: type<{ key: string; n: number }>(), key: ({ key }) => key })
 const Numbered = defineEvent('raw.numbered', { schema: type<{ n: number }>() })
 const quietMs = 500
 
@@ -51,4 +53,23 @@ kafka.describe('a process that is killed between its handlers and their settleme
     await bus.close()
     await drop()
   }, 60_000)
+})
+
+kafka.describe('a group', () => {
+  test('keeps the order of every key, without overlap, over two members that are killed at work', async () => {
+    const { brokers, prefix, drop } = await kafka.fresh()
+    const transport = kafkaTransport({ brokers, prefix: `${prefix}.`, partitions: 8 })
+    const bus = createBus({ service: 'test', transport, logger: silentLogger })
+    await bus.register(Keyed)
+    for (const n of range(40)) await bus.publishMany(range(16).map((key) => Keyed.of({ key: `k${key}`, n })))
+    const start = () => startProgram(ordered, brokers[0]!, `${prefix}.`)
+    try {
+      const report = await killMembers({ start, messages: 640, kills: 2 })
+      expect(report).toMatchObject({ broken: [], ends: range(2).map(() => [0, null]) })
+      expect(report.interrupted).toBeGreaterThan(0)
+    } finally {
+      await bus.close()
+      await drop()
+    }
+  }, 90_000)
 })

@@ -1,6 +1,6 @@
 import { silentLogger, type Transport } from '@evt/core'
 import { type FreshKafka, kafka } from '@evt/servers'
-import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { type Admin, ConfigResourceTypes, Kafka, logLevel } from 'kafkajs'
 import { type KafkaTransportOptions, kafkaTransport } from '../src/index.ts'
 import { acks, consumeAs, eventually, numberOf, outgoing, range, readSome, topic } from './raw.ts'
 
@@ -65,6 +65,30 @@ kafka.describe('topics on Kafka', () => {
     await eventually(async () => (await transport.publish([outgoing(2)])).length === 0, 'an operator has made it')
     expect((await readSome(consumer, 1, 30_000)).map(numberOf)).toEqual([2])
     await consumer.close()
+  }, 60_000)
+
+  test('one that is made is as it was asked for; where nothing was, no time and no size removes what is unread', async () => {
+    const asked = await open({ partitions: 3, replicationFactor: 1, retentionMs: 86_400_000 })
+    await asked.declare(plain)
+    await (await open({ partitions: 4 })).declare({ name: 'evt.other', partitions: undefined })
+    await (await open({ partitions: 4 })).declare({ name: 'evt.third', partitions: 5 })
+    const names = [onServer(), `${place.prefix}.evt.other`, `${place.prefix}.evt.third`]
+    const partitionsOf = async (name: string) =>
+      (await admin.fetchTopicMetadata({ topics: [name] })).topics[0]!.partitions
+    const made = await Promise.all(names.map(partitionsOf))
+    expect(made.map((partitions) => partitions.length)).toEqual([3, 4, 5])
+    expect(made.flat().every(({ replicas }) => replicas.length === 1)).toBe(true)
+    const configNames = ['cleanup.policy', 'retention.bytes', 'retention.ms']
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name, configNames })),
+    })
+    const found = resources.map(({ resourceName, configEntries }) => [
+      names.indexOf(resourceName),
+      Object.fromEntries(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+    ])
+    const kept = { 'cleanup.policy': 'delete', 'retention.bytes': '-1', 'retention.ms': '-1' }
+    expect(Object.fromEntries(found)).toEqual({ 0: { ...kept, 'retention.ms': '86400000' }, 1: kept, 2: kept })
   }, 60_000)
 
   test('batches are no larger than an operator lets them be, and what cannot fit is refused beside what can', async () => {

@@ -61,6 +61,7 @@ for (const server of [nats, natsFloor]) {
         headers_only: { headers_only: true },
         inactive_threshold: { inactive_threshold: 60_000 * nanos },
         max_ack_pending: { max_ack_pending: 1_000 },
+        max_deliver: { max_deliver: 5 },
       }
       for (const [field, changed] of Object.entries(others)) {
         await manager.consumers.delete(stream(), name)
@@ -71,6 +72,45 @@ for (const server of [nats, natsFloor]) {
           details: { field: field === 'backoff' ? 'ack_wait' : field },
         })
       }
+    })
+
+    it('makes consumers that never drop a message for having been handed over often, and limit nothing but by pulls', async () => {
+      const transport = await open()
+      await transport.consume(specOf('a', { leaseMs: 5_000 }), listener())
+      const manager = await connection.jetstreamManager()
+      const [made] = await manager.consumers.list(stream()).next()
+      expect(made!.config).toMatchObject({
+        ack_policy: 'explicit',
+        ack_wait: 5_000 * nanos,
+        max_ack_pending: -1,
+        max_deliver: -1,
+      })
+      const lag = { lag: 0, running: 0, oldestMs: null }
+      expect(await transport.inspect(topic)).toMatchObject([{ consumer: 'test/a', ...lag }])
+      await transport.publish([outgoing('one')])
+      expect(await transport.inspect(topic)).toMatchObject([{ lag: 1, oldestMs: expect.any(Number) }])
+    })
+
+    it('has the server remove an ephemeral reader after `reapAfterMs`, and removes one that is closed itself', async () => {
+      const transport = await open({ reapAfterMs: 5_000 })
+      const live = { consumer: 'test/live@1', as: { reader: 'ephemeral' }, from: 'latest' } as const
+      const reader = await transport.consume(specOf('live', live), listener())
+      const durable = await transport.consume(specOf('a'), listener())
+      const manager = await connection.jetstreamManager()
+      const configs = async () => (await manager.consumers.list(stream()).next()).map(({ config }) => config)
+      const [ephemeral] = (await configs()).filter(({ description }) => description === 'test/live@1')
+      expect([ephemeral!.inactive_threshold, ephemeral!.durable_name]).toEqual([5_000 * nanos, undefined])
+      await reader.close()
+      await durable.close()
+      expect((await configs()).map(({ description }) => description)).toEqual(['test/a'])
+    })
+
+    it('makes a stream and no consumer for who only publishes', async () => {
+      const transport = await open()
+      expect(await transport.publish([outgoing('one')])).toEqual([])
+      const manager = await connection.jetstreamManager()
+      const { state } = await manager.streams.info(stream())
+      expect([state.messages, state.consumer_count]).toEqual([1, 0])
     })
 
     it('refuses a stream that confirms nothing, and one of somebody else that remembers ids for another time', async () => {

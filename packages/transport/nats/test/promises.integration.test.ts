@@ -1,10 +1,11 @@
 import { type Bus, createBus, silentLogger, type Transport } from '@evt/core'
-import { type FreshPrefix, nats, natsFloor, startProgram } from '@evt/servers'
+import { type FreshPrefix, killMembers, nats, natsFloor, startProgram } from '@evt/servers'
 import type { NatsConnection } from 'nats'
 import { jetstreamTransport, natsTransport } from '../src/index.ts'
-import { client, eventually, listener, Numbered, outgoing, quietMs, range, readSome, specOf } from './rig.ts'
+import { client, eventually, Keyed, listener, Numbered, outgoing, quietMs, range, readSome, specOf } from './rig.ts'
 
 const program = new URL('handling-process.ts', import.meta.url)
+const ordered = new URL('ordered-process.ts', import.meta.url)
 jest.setTimeout(60_000)
 
 for (const server of [nats, natsFloor]) {
@@ -81,6 +82,16 @@ for (const server of [nats, natsFloor]) {
       second.child.kill('SIGTERM')
       expect(await second.ended).toEqual([0, null])
       expect(second.lines.map(Number).sort((left, right) => left - right)).toEqual(range(20))
+    })
+
+    it('a group over partitions keeps the order of every key, without overlap, over two members that are killed at work', async () => {
+      const bus = busOver(jetstream())
+      await bus.register(Keyed, { partitions: 8 })
+      for (const n of range(40)) await bus.publishMany(range(16).map((key) => Keyed.of({ key: `k${key}`, n })))
+      const start = () => startProgram(ordered, place.url, place.prefix)
+      const report = await killMembers({ start, messages: 640, kills: 3 })
+      expect(report).toMatchObject({ broken: [], ends: range(2).map(() => [0, null]) })
+      expect(report.interrupted).toBeGreaterThan(0)
     })
 
     it('NATS core holds 1,000 messages or 8 MiB that nobody takes; what it drops is counted and reported', async () => {

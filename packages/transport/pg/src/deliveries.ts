@@ -1,4 +1,4 @@
-import type { Headers, TransportDelivery } from '@evt/core'
+import { type Headers, type TransportDelivery, withoutPrototype } from '@evt/core'
 import { decodeText } from '@evt/pg'
 
 /** A lease as a claim returns it; where there is nothing to hand over, `messages` is null and `wait_ms` says when there may be. */
@@ -34,6 +34,7 @@ export function toDeliveries(row: ClaimedRow, leaseMs: number): readonly Transpo
     offset += Number(sizes[index])
     const key = keys?.[index]
     return {
+      // Whatever a row holds, names of headers never reach a prototype.
       headers: withoutPrototype(headers[index]!),
       payload: payload.subarray(start, offset),
       key: typeof key === 'string' ? decodeText(key) : undefined,
@@ -46,9 +47,4 @@ export function toDeliveries(row: ClaimedRow, leaseMs: number): readonly Transpo
       receipt: { lease, message },
     }
   })
-}
-
-/** Rows are data from outside: whatever a row holds, names of headers never reach a prototype. */
-export function withoutPrototype(headers: Headers): Headers {
-  return Object.assign(Object.create(null), headers) as Headers
 }

@@ -5,10 +5,10 @@ import {
   invalidOption,
   type TransportDeadLetter,
   type TrimReport,
+  withoutPrototype,
 } from '@evt/core'
 import { decodeText } from '@evt/pg'
 import type { Ask } from './database.ts'
-import { withoutPrototype } from './deliveries.ts'
 import type { Names } from './names.ts'
 import type { KnownTopic } from './topics.ts'
 

@@ -1,9 +1,11 @@
 import { createBus, defineEvent, silentLogger, type } from '@evt/core'
-import { postgres, startProgram } from '@evt/servers'
+import { killMembers, postgres, startProgram } from '@evt/servers'
 import { pgTransport } from '../src/index.ts'
 import { until } from './harness.ts'
 
 const handling = new URL('handling-process.ts', import.meta.url)
+const ordered = new URL('ordered-process.ts', import.meta.url)
+const Keyed = defineEvent('raw.keyed', { schema: type<{ key: string; n: number }>(), key: ({ key }) => key })
 const Numbered = defineEvent('raw.numbered', { schema: type<{ n: number }>() })
 const range = (count: number) => Array.from({ length: count }, (_value, index) => index)
 
@@ -39,4 +41,24 @@ postgres.describe('a process that is killed between its handlers and their settl
     await bus.close()
     await drop()
   }, 60_000)
+})
+
+postgres.describe('a group over partitions', () => {
+  test('keeps the order of every key, without overlap, over two members that are killed at work', async () => {
+    const { url, pool, drop } = await postgres.fresh()
+    const transport = pgTransport({ pool })
+    await transport.migrate()
+    const bus = createBus({ service: 'test', transport, logger: silentLogger })
+    await bus.register(Keyed, { partitions: 8 })
+    for (const n of range(40)) await bus.publishMany(range(16).map((key) => Keyed.of({ key: `k${key}`, n })))
+    const start = () => startProgram(ordered, url)
+    try {
+      const report = await killMembers({ start, messages: 640, kills: 3 })
+      expect(report).toMatchObject({ broken: [], ends: range(2).map(() => [0, null]) })
+      expect(report.interrupted).toBeGreaterThan(0)
+    } finally {
+      await bus.close()
+      await drop()
+    }
+  }, 90_000)
 })

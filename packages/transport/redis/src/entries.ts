@@ -1,4 +1,4 @@
-import { type Headers, headersText, type Outgoing, payloadText } from '@evt/core'
+import { type Headers, headersText, type Outgoing, payloadText, withoutPrototype } from '@evt/core'
 import type { RedisArgument } from '@evt/redis'
 
 /** An entry of a stream: `headers` is a JSON object of strings, `payload` the bytes as they are. */
@@ -64,8 +64,6 @@ function readHeaders(text: string): Headers {
     // Somebody else wrote this entry.
     return none
   }
-  if (typeof parsed !== 'object' || parsed === null) return none
-  for (const name in parsed) if (typeof (parsed as Record<string, unknown>)[name] !== 'string') return none
-  // Cheaper than a copy into an object without prototype, which V8 would keep as a dictionary.
-  return Object.setPrototypeOf(parsed, null)
+  for (const name in parsed as object) if (typeof (parsed as Headers)[name] !== 'string') return none
+  return withoutPrototype(parsed)
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createBus, defineEvent, silentLogger, type } from '@evt/core'
-import { redis, startProgram } from '@evt/servers'
+import { killMembers, redis, startProgram } from '@evt/servers'
 import { redisTransport } from '../src/index.ts'
 import {
   acknowledge,
@@ -16,6 +16,8 @@ import {
 
 const handling = new URL('handling-process.ts', import.meta.url)
 const holding = new URL('holding-process.ts', import.meta.url)
+const ordered = new URL('ordered-process.ts', import.meta.url)
+const Keyed = defineEvent('raw.keyed', { schema: type<{ key: string; n: number }>(), key: ({ key }) => key })
 const Numbered = defineEvent('raw.numbered', { schema: type<{ n: number }>() })
 
 redis.describe('a process that is killed between its handlers and their settlement', () => {
@@ -75,4 +77,25 @@ redis.describe('a process that is killed between its handlers and their settleme
     place.close()
     await fresh.drop()
   }, 60_000)
+})
+
+redis.describe('a group over partitions', () => {
+  test('keeps the order of every key, without overlap, over two members that are killed at work', async () => {
+    const fresh = await redis.fresh()
+    const place = testPlace(fresh.url, fresh.prefix)
+    const transport = redisTransport({ client: place.connect(), prefix: fresh.prefix })
+    const bus = createBus({ service: 'test', transport, logger: silentLogger })
+    await bus.register(Keyed, { partitions: 8 })
+    for (const n of range(40)) await bus.publishMany(range(16).map((key) => Keyed.of({ key: `k${key}`, n })))
+    const start = () => startProgram(ordered, fresh.url, fresh.prefix)
+    try {
+      const report = await killMembers({ start, messages: 640, kills: 3 })
+      expect(report).toMatchObject({ broken: [], ends: range(2).map(() => [0, null]) })
+      expect(report.interrupted).toBeGreaterThan(0)
+    } finally {
+      await bus.close()
+      place.close()
+      await fresh.drop()
+    }
+  }, 90_000)
 })

@@ -1,0 +1,11 @@
+/** A process of its own that is one member of a group that keeps the order of keys, until it is killed. */
+import { createBus, defineEvent, silentLogger, type } from '@evt/core'
+import { toldRun } from '@evt/servers/told-run'
+import { kafkaTransport } from '../src/index.ts'
+
+const [broker = '', prefix = ''] = process.argv.slice(2)
+const Keyed = defineEvent('raw.keyed', { schema: type<{ key: string; n: number }>(), key: ({ key }) => key })
+const transport = kafkaTransport({ brokers: [broker], prefix, sessionMs: 6_000 })
+const bus = createBus({ service: 'test', transport, logger: silentLogger })
+await bus.subscribe(Keyed, toldRun, { group: 'a', ordered: 'group' })
+process.once('SIGTERM', () => void bus.close().then(() => process.exit()))
