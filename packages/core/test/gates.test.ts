@@ -78,7 +78,7 @@ test('while a probe runs no second one starts and no timer spins', async () => {
   )
   await rig.bus.publishMany(range(10).map((n) => Tick.of({ n })))
   await rig.clock.advance(11_000)
-  const probing = runs
+  expect([runs, ends.length]).toEqual([4, 1])
   let timers = 0
   const { startTimer } = rig.clock
   rig.clock.startTimer = (run, delayMs) => {
@@ -86,9 +86,8 @@ test('while a probe runs no second one starts and no timer spins', async () => {
     return startTimer(run, delayMs)
   }
   await rig.clock.advance(5_000)
-  expect(runs).toBe(probing)
+  expect([runs, ends.length]).toEqual([4, 1])
   expect(timers).toBeLessThan(200)
-  expect(ends.length).toBeGreaterThan(0)
 })
 
 test.each([

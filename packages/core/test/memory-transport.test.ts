@@ -1,5 +1,12 @@
 import { codecCases, transportCases } from '../src/conformance/index.ts'
-import { type Consumer, jsonCodec, type MemoryTransportOptions, memoryTransport, type Transport } from '../src/index.ts'
+import {
+  type Consumer,
+  jsonCodec,
+  type MemoryTransportOptions,
+  memoryTransport,
+  type PublishFailure,
+  type Transport,
+} from '../src/index.ts'
 
 /** Core knows its own memory transport and takes short cuts with it. A wrapped one it treats like any other. */
 const wrapped = async (): Promise<Transport> => ({ ...memoryTransport() })
@@ -22,6 +29,19 @@ describe('a memory transport', () => {
   test('positions, which name dead letters, are other ones in the next run', async () => {
     const positions = await Promise.all([memoryTransport(), memoryTransport()].map(firstPosition))
     expect(positions[0]).not.toBe(positions[1])
+  })
+  test('publishes that wait for room when it closes are told that they were not accepted', async () => {
+    const transport = memoryTransport({ maxMessages: 1 })
+    await consume(transport)
+    const [first, ...others] = ['a', 'b', 'c'].map((text) => publish(transport, text))
+    expect(await first).toEqual([])
+    await transport.close()
+    const closed = {
+      index: 0,
+      outcome: 'unavailable',
+      error: expect.objectContaining({ code: 'EVT_TRANSPORT_CLOSED' }),
+    }
+    expect(await Promise.all(others)).toEqual([[closed], [closed]])
   })
   test('who waits for room is passed by nobody, not even while its turn comes', async () => {
     const transport = memoryTransport({ maxMessages: 1 })
@@ -52,8 +72,8 @@ function consume(transport: Transport): Promise<Consumer> {
   return transport.consume(spec, events)
 }
 
-async function publish(transport: Transport, text: string): Promise<void> {
-  await transport.publish([{ id: text, topic: 't', key: undefined, headers: {}, payload: Buffer.from(text) }])
+function publish(transport: Transport, text: string): Promise<readonly PublishFailure[]> {
+  return transport.publish([{ id: text, topic: 't', key: undefined, headers: {}, payload: Buffer.from(text) }])
 }
 
 async function firstPosition(transport: Transport): Promise<string> {

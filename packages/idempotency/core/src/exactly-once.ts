@@ -45,8 +45,9 @@ export interface ExactlyOnce<Transaction> {
 /**
  * Wraps handlers so that inbox entry, effect and outgoing messages commit together: the effect happens once in this
  * database, as long as the inbox remembers the message. What a handler does elsewhere may happen more often. A run that is
- * aborted before its commit leaves nothing; one that has committed counts, however late. Throws `EVT_TRANSACTION_FOREIGN`
- * where inbox and transactions are known to be of different databases.
+ * aborted before its commit leaves nothing; one that has committed counts, however late. A handler that ends with
+ * `acknowledge` has succeeded: what it did is committed. Throws `EVT_TRANSACTION_FOREIGN` where inbox and transactions are
+ * known to be of different databases.
  */
 export function exactlyOnce<Transaction>(options: ExactlyOnceOptions<Transaction>): ExactlyOnce<Transaction> {
   checkKnown('exactlyOnce', options, ['transactions', 'inbox', 'onDuplicate'])

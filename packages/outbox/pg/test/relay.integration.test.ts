@@ -45,6 +45,10 @@ function recording(answer: (batch: readonly Outgoing[]) => Promise<void> = async
   return { published, target }
 }
 const longPollMs = 600_000
+const listening = async () => {
+  const { rows } = await database.pool.query(`select from pg_stat_activity where query like 'listen%'`)
+  return rows.length === 1
+}
 
 test('a commit in another process wakes the relay, long before it would look by itself', async () => {
   const relay = outboxOf({ relay: { pollMs: longPollMs } })
@@ -52,10 +56,7 @@ test('a commit in another process wakes the relay, long before it would look by 
   const writer = outboxOf({ relay: false })
   const { published, target } = recording()
   await relay.start(target)
-  await eventually(async () => {
-    const { rows } = await database.pool.query(`select from pg_stat_activity where query like 'listen%'`)
-    return rows.length === 1
-  }, 'the relay listens')
+  await eventually(listening, 'the relay listens')
   for (const text of ['1', '2', '3']) {
     await writer.store([message(text)])
     await eventually(() => published.includes(text), `${text} is published`)
@@ -89,11 +90,17 @@ test('a commit of the leading process wakes its relay directly: nothing is notif
 })
 
 test('a relay whose LISTEN is lost goes on by polling', async () => {
-  const relay = outboxOf({ relay: { pollMs: 20 } })
+  let gone = false
+  const listenPool = {
+    connect: async () => (gone ? Promise.reject(new Error('no connection for LISTEN')) : database.pool.connect()),
+  }
+  const relay = outboxOf({ listen: { pool: listenPool }, relay: { pollMs: 20 } })
   await relay.migrate()
   const writer = outboxOf({ relay: false, listen: false })
   const { published, target } = recording()
   await relay.start(target)
+  await eventually(listening, 'the relay listens')
+  gone = true
   await database.pool.query(`select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen%'`)
   await writer.store([message('1')])
   await eventually(() => published.length === 1, 'it is found by polling')

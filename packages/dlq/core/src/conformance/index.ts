@@ -12,7 +12,7 @@ export function dlqStoreCases(create: () => Promise<DlqStore>): readonly Conform
         const store = await create()
         const letter = sample('1', {
           key: 'half \ud800 NUL \0',
-          reason: '\\ "quoted"',
+          reason: '\\ "quoted", NUL \0, half \ud800',
           payload: Uint8Array.from([0, 255, 34]),
         })
         await store.append([letter])
