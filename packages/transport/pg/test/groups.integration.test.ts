@@ -160,6 +160,16 @@ test('an ephemeral reader that is not heard of is removed with what it had to re
   expect(rows[0].groups).toBe(1)
 })
 
+test('the group of an ephemeral reader goes when it closes, with what it had to read; that of a durable one stays', async () => {
+  const live = await consume(transport, 'live', { as: { reader: 'ephemeral' }, from: 'latest' })
+  const durable = await consume(transport, 'durable', { as: { reader: 'durable' }, from: 'latest' })
+  await transport.publish([message('one')])
+  for (const reader of [live, durable]) await reader.close()
+  expect((await transport.inspect(topic)).map((state) => state.consumer)).toEqual(['test/durable'])
+  const { rows } = await database.pool.query('select count(*)::int as parcels from evt_transport_parcel')
+  expect(rows).toEqual([{ parcels: 1 }])
+})
+
 test('a group or a topic that somebody removed is made again, and said so', async () => {
   const told: string[] = []
   const events = { recreated: (what: string) => void told.push(what), cut: () => void told.push('cut') }

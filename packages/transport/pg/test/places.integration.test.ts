@@ -51,6 +51,17 @@ test('trimming names the group that holds back the oldest message, and keeps mes
   expect(await transport.trim(topic)).toEqual({ removed: 0, heldBackBy: 'test/slow' })
 })
 
+test('trimming goes on in steps of a bounded size', async () => {
+  const consumer = await consume(transport, 'a')
+  await transport.publish(range(250).map((n) => message(String(n))))
+  expect((await transport.inspect(topic))[0]).toMatchObject({ lag: 250, oldestMs: expect.any(Number) })
+  await drain(consumer, 250)
+  const sql = `select trimmed.* from evt_transport_topic as topic, evt_transport_trim(topic.id, 0, 60000, 100) as trimmed`
+  const steps: unknown[] = []
+  for (const _step of range(4)) steps.push((await database.pool.query(sql)).rows[0].removed)
+  expect(steps).toEqual([100, 100, 50, 0])
+})
+
 test('acknowledged messages stay for as long as they are retained, for groups to come', async () => {
   const retaining = pgTransport({ pool: database.pool, retainMs: 60_000 })
   await drain(await consume(retaining, 'a'), 0)
@@ -87,18 +98,44 @@ test('polling alone finds what other processes publish, and one poll serves all 
   await writer.close()
 })
 
-test('statements find their way through a pooler that gives each to another session', async () => {
+/** As behind a pooler, each statement goes to another session than the one before. */
+async function pooler() {
   let used = 0
   const clients = await Promise.all(range(3).map(() => database.pool.connect()))
   const query = (sql: string, values?: unknown[]) => clients[used++ % 3]!.query(sql, values)
-  const pooled = pgTransport({ pool: { connect: async () => ({ query, release() {} }) }, pollMs: 20 })
+  const end = () => {
+    for (const client of clients) client.release()
+  }
+  return { pool: { connect: async () => ({ query, release() {} }) }, end }
+}
+
+test('statements find their way through a pooler that gives each to another session', async () => {
+  const { pool, end } = await pooler()
+  const pooled = pgTransport({ pool, pollMs: 20 })
   await pooled.open()
   const consumer = await consume(pooled, 'a')
   await pooled.publish(range(30).map((n) => message(String(n))))
   expect((await drain(consumer, 30)).length).toBe(30)
   await consumer.close()
   await pooled.close()
-  for (const client of clients) client.release()
+  end()
+})
+
+test('who reads through a pooler listens on an address of its own, and is woken long before it would poll', async () => {
+  const { pool, end } = await pooler()
+  const reader = pgTransport({ pool, listen: database.pool, pollMs: 60_000 })
+  const writer = pgTransport({ pool: database.pool, listen: database.pool, pollMs: 60_000 })
+  await reader.open()
+  await writer.open()
+  const consumer = await consume(reader, 'a')
+  for (const text of ['one', 'two']) {
+    const reading = drain(consumer, 1)
+    await writer.publish([message(text)])
+    expect(await reading).toEqual([text])
+  }
+  await reader.close()
+  await writer.close()
+  end()
 })
 
 test('long and odd names, keys, headers and errors come back as they were', async () => {
