@@ -28,7 +28,6 @@ test('a batch is full at its size or its bytes, and one that is not full waits n
 })
 
 test('each item has an outcome of its own: a failed one is retried with the next batch, the others are not', async () => {
-  // D-139
   await using rig = makeRig()
   const batches: [number, number][][] = []
   const [subscription] = await rig.bus.subscribe(
@@ -55,7 +54,6 @@ test('each item has an outcome of its own: a failed one is retried with the next
 })
 
 test('one item that cannot be read is dead-lettered and the rest of its batch is handled', async () => {
-  // D-138
   await using rig = makeRig()
   const seen: number[] = []
   await rig.bus.subscribe(
@@ -75,7 +73,6 @@ test('one item that cannot be read is dead-lettered and the rest of its batch is
 })
 
 test('a batch of nothing but unreadable items never reaches its handler and is settled', async () => {
-  // D-138
   await using rig = makeRig()
   let runs = 0
   const [subscription] = await rig.bus.subscribe(
@@ -125,7 +122,6 @@ test.each([
 )
 
 test('a handler may keep its batch: no later batch changes it', async () => {
-  // D-139
   await using rig = makeRig()
   const kept: (readonly { readonly n: number }[])[] = []
   await rig.bus.subscribe(
@@ -141,7 +137,6 @@ test('a handler may keep its batch: no later batch changes it', async () => {
 })
 
 test('what waits for a batch to fill is given back by close, and a running batch finishes', async () => {
-  // D-139
   await using rig = makeRig()
   const end = door()
   const done: number[] = []

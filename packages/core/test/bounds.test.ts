@@ -4,7 +4,7 @@ import { settle } from './virtual-clock.ts'
 import { watched } from './watched-transport.ts'
 
 test('handlers run side by side, never more than the concurrency, and a slow one blocks nobody', async () => {
-  // D-10, promise 15
+  // promise 15
   await using rig = makeRig()
   const ends = range(10).map(door)
   let running = 0
@@ -31,7 +31,6 @@ test('handlers run side by side, never more than the concurrency, and a slow one
 })
 
 test('a message is acknowledged when its work is done, not before', async () => {
-  // D-161
   const watch = watched()
   await using rig = makeRig({ wrap: watch.wrap })
   const end = door()
@@ -87,7 +86,6 @@ test('the byte bound holds where messages are large', async () => {
 })
 
 test('a full group makes publishers wait, each in turn, until there is room', async () => {
-  // D-35
   await using rig = makeRig({ memory: { maxMessages: 2 } })
   const ends: (() => void)[] = []
   const seen: number[] = []
@@ -136,7 +134,6 @@ test('publishes that wait for room are accepted in their order, whatever their s
 })
 
 test('a handler may publish to its own event without a deadlock', async () => {
-  // D-35
   await using rig = makeRig()
   const seen: number[] = []
   await rig.bus.subscribe(
@@ -190,7 +187,6 @@ test.each([
 })
 
 test('workers of one group share the work evenly, two groups each get all of it', async () => {
-  // D-37
   await using rig = makeRig()
   const worker = () => new Promise<void>((resolve) => setImmediate(resolve))
   const options = { group: 'a', concurrency: 2, prefetch: 2 }
@@ -204,7 +200,6 @@ test('workers of one group share the work evenly, two groups each get all of it'
 })
 
 test('handlers of several groups share no metadata object', async () => {
-  // D-38
   await using rig = makeRig()
   const seen: unknown[] = []
   for (const group of ['a', 'b'])
@@ -222,7 +217,7 @@ test('handlers of several groups share no metadata object', async () => {
 })
 
 test('one key is handled in publish order without overlap, across retries, while other keys go on', async () => {
-  // D-140, promise 16
+  // promise 16
   await using rig = makeRig()
   const log: string[] = []
   const running = new Set<string>()
@@ -253,7 +248,6 @@ test('one key is handled in publish order without overlap, across retries, while
 })
 
 test('the key of a publish reaches the handler and orders its messages, also where the event has none of its own', async () => {
-  // D-140
   await using rig = makeRig()
   const seen: [number, string | undefined][] = []
   await rig.bus.subscribe(

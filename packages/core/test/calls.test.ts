@@ -3,7 +3,7 @@ import { defineEvent, type } from '../src/index.ts'
 import { failureOf, Keyed, makeRig, steady, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
-// D-155, promise 18: the mistakes of a caller in plain JavaScript.
+// promise 18: the mistakes of a caller in plain JavaScript.
 
 const schema = type<{ n: number }>()
 const handler = () => {}
@@ -77,7 +77,7 @@ test.each([
 ])(
   'asking a transport for %s that it has not is refused, naming option and transport',
   async (_what, support, options, option) => {
-    // D-165, promise 18
+    // promise 18
     await using rig = makeRig({
       wrap: (memory) => ({ ...memory, supports: { ...memory.supports, ...support } as typeof memory.supports }),
     })

@@ -13,7 +13,7 @@ afterAll(async () => {
 })
 
 test('close during load: no handler starts afterwards, running ones finish, the rest goes to the next without loss', async () => {
-  // D-11, D-34, promise 13
+  // promise 13
   await using rig = makeRig()
   const done = new Map<number, number>()
   let closed = false
@@ -41,7 +41,7 @@ test('close during load: no handler starts afterwards, running ones finish, the 
 })
 
 test('a handler that runs past the deadline is aborted, and its message is given back without raising the attempt', async () => {
-  // D-11, D-12, promises 13 and 19
+  // promises 13 and 19
   const watch = watched()
   await using rig = makeRig({ wrap: watch.wrap })
   const outcomes: unknown[] = []
@@ -175,7 +175,6 @@ test('a subscribe that the bus closes over is refused and leaves nobody reading'
 })
 
 test('a publish that waits for room ends when the bus closes, with a typed error', async () => {
-  // D-34, D-35
   await using rig = makeRig({ memory: { maxMessages: 1 } })
   await rig.bus.subscribe(Tick, () => new Promise(() => {}), { group: 'a' })
   await rig.bus.publish(Tick, { n: 1 })
@@ -187,7 +186,6 @@ test('a publish that waits for room ends when the bus closes, with a typed error
 })
 
 test('one subscription can be paused, resumed, looked at and closed without touching the others', async () => {
-  // D-16, D-159
   await using rig = makeRig()
   const seen = { a: 0, b: 0 }
   const [a, b] = [
@@ -220,7 +218,6 @@ test('one subscription can be paused, resumed, looked at and closed without touc
 })
 
 test('a subscription that was closed mid-handler harms neither its process nor its bus', async () => {
-  // D-04
   await using rig = makeRig()
   const end = door()
   const seen: number[] = []
@@ -297,7 +294,6 @@ test('200 subscriptions opened and closed leave no timer, no listener and no gro
 })
 
 test('two buses of one service in one process know nothing of each other', async () => {
-  // D-17
   const seen: string[] = []
   await using one = makeRig()
   await using two = makeRig()

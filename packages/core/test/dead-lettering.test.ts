@@ -26,7 +26,7 @@ describe.each([
   ['for an envelope without id', { 'ce-id': '' }, '{"n":1}', 1],
 ] as const)('%s', (_when, headers, payload, attempts) => {
   test('a message is dead-lettered before it is settled, with bytes, headers and history', async () => {
-    // D-06, D-03, promise 2
+    // promise 2
     const watch = watched()
     const letters: DeadLetterEntry[] = []
     await using rig = makeRig({
@@ -65,7 +65,6 @@ describe.each([
 })
 
 test('without a store the transport keeps dead letters itself', async () => {
-  // D-06
   const watch = watched()
   await using rig = makeRig({ wrap: watch.wrap })
   await rig.bus.subscribe(Tick, () => reject('no'), { group: 'a' })
@@ -148,7 +147,7 @@ test('onDeadLetter is told of every dead letter', async () => {
 const keepsNone = (supports: TransportSupport): TransportSupport => ({ ...supports, deadLetters: 'none' })
 
 test('where nobody keeps dead letters subscribing fails by name, unless dropping them is asked for, counted and logged', async () => {
-  // D-06, promise 18
+  // promise 18
   const lines: [object, string | undefined][] = []
   await using rig = makeRig({
     wrap: (memory) => ({ ...memory, supports: keepsNone(memory.supports) }),

@@ -116,7 +116,6 @@ test('middleware runs by slot, then as given: of the bus before that of the subs
 })
 
 test('the outcome is decided once and told to every middleware as a value', async () => {
-  // D-26
   const outcomes: unknown[] = []
   await using rig = makeRig({
     bus: {

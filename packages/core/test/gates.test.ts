@@ -6,7 +6,6 @@ const circuit = { failures: 3, successes: 2, openMs: 10_000 }
 const often = { attempts: 100, backoff: { minMs: 10, factor: 1, jitter: false } }
 
 test('the rate limit gates the starting and fetching of messages and fails none', async () => {
-  // D-144
   await using rig = makeRig()
   const starts: number[] = []
   const subscription = await rig.bus.subscribe(Tick, () => void starts.push(rig.clock.monotonicMs()), {
@@ -26,7 +25,7 @@ test('the rate limit gates the starting and fetching of messages and fails none'
 })
 
 test('an open circuit stops the fetching, burns no attempt, and probes one message at a time', async () => {
-  // D-143, promise 19
+  // promise 19
   await using rig = makeRig()
   let down = true
   let running = 0
@@ -63,7 +62,6 @@ test('an open circuit stops the fetching, burns no attempt, and probes one messa
 })
 
 test('while a probe runs no second one starts and no timer spins', async () => {
-  // D-143
   await using rig = makeRig()
   const ends: (() => void)[] = []
   let runs = 0
@@ -94,7 +92,7 @@ test.each([
   ['a reject', () => reject('not wanted')],
   ['an uncounted retry', () => retry('store is down', { afterMs: 60_000, counted: false })],
 ])('%s is control flow and opens no circuit', async (_what, end) => {
-  // D-25, D-26, promise 19
+  // promise 19
   await using rig = makeRig()
   const subscription = await rig.bus.subscribe(Tick, () => end(), { group: 'a', circuit })
   await rig.bus.publishMany(range(20).map((n) => Tick.of({ n })))
@@ -152,7 +150,6 @@ test('subscriptions that share a circuit stop together, probe once between them 
 })
 
 test('messages that cannot be read open no circuit', async () => {
-  // D-25
   await using rig = makeRig()
   const subscription = await rig.bus.subscribe(Tick, () => {}, { group: 'a', circuit })
   await rig.transport.publish(

@@ -30,7 +30,6 @@ test.each([
   ['the reserved name tracestate', { tracestate: 'x' }],
   ['the reserved name baggage', { baggage: 'x' }],
 ])('metadata with %s is refused on every transport alike, before anything is sent', async (_what, metadata) => {
-  // D-03
   await using rig = makeRig()
   expect((await failureOf(() => rig.bus.publish(Tick, { n: 1 }, { metadata: metadata as never }))).code).toBe(
     'EVT_METADATA_INVALID',
@@ -182,7 +181,7 @@ test('a codec is chosen from those the bus knows, whatever the content type says
 })
 
 test('headers set neither attempt nor any other control: what looks like it is metadata or nothing', async () => {
-  // D-03, S7
+  // S7
   await using rig = makeRig()
   const seen: unknown[] = []
   await rig.bus.subscribe(

@@ -13,7 +13,7 @@ import {
 } from '../src/index.ts'
 import { failureOf, Tick, Tock } from './rig.ts'
 
-// D-155, D-154, promise 18: the mistakes of wrong-programs.ts as plain JavaScript makes them.
+// promise 18: the mistakes of wrong-programs.ts as plain JavaScript makes them.
 
 const transport = memoryTransport()
 /** JavaScript, where nothing is checked before it runs. */

@@ -8,7 +8,7 @@ const source = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8
   .map((file) => readFileSync(join(root, 'src', file), 'utf8'))
 
 test('core needs nothing at run time, runs nothing at installation, and names the Node it needs', () => {
-  // S20, D-160
+  // S20
   for (const field of ['dependencies', 'peerDependencies', 'optionalDependencies', 'bin'])
     expect(manifest[field]).toBeUndefined()
   for (const script of Object.keys((manifest.scripts ?? {}) as object))

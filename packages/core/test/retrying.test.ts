@@ -4,7 +4,7 @@ import { settle } from './virtual-clock.ts'
 import { watched } from './watched-transport.ts'
 
 test('a handler that fails k times runs k+1 times, attempts 1 to k+1, with gaps of at least the back-off', async () => {
-  // D-08, D-09, D-36, promise 1
+  // promise 1
   await using rig = makeRig()
   const runs: { attempt: number; atMs: number; last: boolean }[] = []
   const subscription = await rig.bus.subscribe(
@@ -44,7 +44,6 @@ test('retries that wait at the transport keep their gaps and their attempts as w
 })
 
 test('one policy bounds the runs: the last failure dead-letters with the history of all of them', async () => {
-  // D-09, D-27
   await using rig = makeRig()
   let runs = 0
   const subscription = await rig.bus.subscribe(
@@ -66,7 +65,6 @@ test('one policy bounds the runs: the last failure dead-letters with the history
 })
 
 test('retry, reject and any other error are three different things', async () => {
-  // D-08
   await using rig = makeRig()
   const runs: [number, number][] = []
   await rig.bus.subscribe(
@@ -165,7 +163,7 @@ test.each([
 })
 
 test('after the timeout the signal aborts and the outcome is a retry; slot and key stay held until the handler ends', async () => {
-  // D-12, D-13, promises 15 and 16
+  // promises 15 and 16
   await using rig = makeRig()
   const ends: (() => void)[] = []
   const started: string[] = []
@@ -200,7 +198,6 @@ test('after the timeout the signal aborts and the outcome is a retry; slot and k
 })
 
 test('middleware is told the outcome that happens: a handler that ends after its timeout has not succeeded', async () => {
-  // D-26
   await using rig = makeRig()
   let end: () => void = () => {}
   const outcomes: string[] = []
@@ -291,7 +288,6 @@ test('a handler that hangs on its last attempt is dead-lettered for its timeout 
 })
 
 test('a failed settlement is reported once, shows in health, is tried again, and nothing is handled twice', async () => {
-  // D-19
   const watch = watched()
   await using rig = makeRig({ wrap: watch.wrap })
   let down = true

@@ -123,7 +123,6 @@ test('a route by prefix needs its star', async () => {
 })
 
 test('a wrapped transport keeps what it declares, its health and its lag', async () => {
-  // D-157
   let published = 0
   await using rig = makeRig({
     wrap: (memory) => ({

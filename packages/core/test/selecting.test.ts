@@ -3,7 +3,6 @@ import { door, failureOf, Keyed, makeRig, type Numbered, Tick, Tock } from './ri
 import { settle } from './virtual-clock.ts'
 
 test('latestOnly: while a key is busy only its newest message is kept, the skipped ones are counted and settled', async () => {
-  // D-155
   await using rig = makeRig()
   const end = door()
   const seen: string[] = []
@@ -26,7 +25,7 @@ test('latestOnly: while a key is busy only its newest message is kept, the skipp
 })
 
 test('latestOnly without a key could never skip anything, so it is refused by name', async () => {
-  // D-155, promise 18
+  // promise 18
   await using rig = makeRig()
   const refused = { code: 'EVT_OPTION_INVALID', details: { option: 'latestOnly' } }
   expect(await failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a', latestOnly: true }))).toMatchObject(
@@ -37,7 +36,6 @@ test('latestOnly without a key could never skip anything, so it is refused by na
 })
 
 test('messages older than maxAgeMs are acknowledged unhandled, counted and reported', async () => {
-  // D-121, D-155
   const lines: string[] = []
   await using rig = makeRig({
     bus: { logger: { debug() {}, info() {}, error() {}, warn: (_fields, message) => void lines.push(message!) } },
@@ -169,7 +167,6 @@ test('events defined together share their prefix', async () => {
 })
 
 test('of two definitions of one name the second is refused, whoever comes first, also in another case', async () => {
-  // D-15
   const other = { ...Tick, name: 'Rig.Tick' as const }
   await using rig = makeRig()
   const results = await Promise.allSettled([

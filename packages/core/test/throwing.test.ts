@@ -47,7 +47,6 @@ test.each([
 ])(
   'a handler that throws %s has its message retried, then dead-lettered, and the next one handled',
   async (_what, thrown) => {
-    // D-14
     await using rig = makeRig()
     const seen: number[] = []
     await rig.bus.subscribe(
@@ -102,7 +101,6 @@ const places: readonly (readonly [string, object, number])[] = [
   ['a filter that throws', { filter: boom }, 0],
 ]
 test.each(places)('%s costs its message its attempts and nobody else anything', async (_place, options, expected) => {
-  // D-14
   await using rig = makeRig()
   let runs = 0
   const subscription = await rig.bus.subscribe(

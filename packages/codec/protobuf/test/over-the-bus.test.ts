@@ -43,7 +43,6 @@ function arrayOutbox(): Outbox<never> & { readonly rows: StoredMessage[]; relay(
 }
 
 test('a message reaches its handler as a message, through the outbox and the transport', async () => {
-  // D-05
   const outbox = arrayOutbox()
   await using bus = createBus({
     service: 'orders',
@@ -64,7 +63,6 @@ test('a message reaches its handler as a message, through the outbox and the tra
 })
 
 test('two events of one content type are each read with their own message', async () => {
-  // D-07
   await using bus = createBus({ service: 'orders', transport: memoryTransport(), logger: silentLogger })
   const types: unknown[] = []
   await bus.subscribe(OrderCreated, (arrived) => void types.push(arrived.$typeName), { group: 'a' })

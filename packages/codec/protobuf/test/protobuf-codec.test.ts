@@ -39,7 +39,6 @@ describe('the Protocol Buffers codec keeps what every codec promises:', () => {
 })
 
 test('it reads what it wrote as the message that a program in another language wrote', () => {
-  // D-05
   expect(codec.decode(toBinary(OrderSchema, full))).toEqual(full)
   expect(Buffer.from(codec.encode(full)).equals(toBinary(OrderSchema, full))).toBe(true)
   expect((codec.decode(codec.encode(full)) as Order).$typeName).toBe('shop.Order')
