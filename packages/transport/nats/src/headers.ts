@@ -51,51 +51,22 @@ function printed(name: string, value: string): string {
   throw illegal(name)
 }
 
-/** A line as it was last read in its place: most headers of a message are those of the message before. */
-interface ReadLine {
-  readonly text: string
-  readonly name: string
-  readonly value: string
-}
-const readLines: ReadLine[] = []
-const maxReadLines = 32
-/** A line keeps the block that it was cut from. */
-const maxKeptBlock = 4_096
-const colonCode = 0x3a
-
 /** Reads a header block without the headers of the server. */
 export function decodeHeaders(block: string): Record<string, string> {
   const headers = headerTable()
-  const most = block.length > maxKeptBlock ? 0 : maxReadLines
-  let number = 0
+  const isEncoded = block.includes('%')
   let at = block.indexOf('\r\n') + 2
   for (let end = block.indexOf('\r\n', at); end > at; end = block.indexOf('\r\n', at)) {
-    const known = readLines[number]
-    if (known !== undefined && known.text.length === end - at && block.startsWith(known.text, at))
-      headers[known.name] = known.value
-    else {
-      const line = readLine(block, at, end, known?.name)
-      if (line !== undefined) {
-        headers[line.name] = line.value
-        if (number < most) readLines[number] = line
-      }
+    const colon = block.indexOf(':', at)
+    const isServers = block.charCodeAt(at) === upperN && block.startsWith('Nats-', at)
+    if (colon > at && colon < end && !isServers) {
+      const name = block.slice(at, colon)
+      const value = valueBetween(block, colon + 1, end)
+      headers[name] = isEncoded && value.includes('%') && !verbatim.has(name) ? decodeValue(value) : value
     }
-    number += 1
     at = end + 2
   }
   return headers
-}
-/** Undefined for one of the server's, and for what is no header. `expected` is a name that it may have: one made anew is dearer to use. */
-function readLine(block: string, at: number, end: number, expected: string | undefined): ReadLine | undefined {
-  if (block.charCodeAt(at) === upperN && block.startsWith('Nats-', at)) return undefined
-  const isExpected =
-    expected !== undefined && block.charCodeAt(at + expected.length) === colonCode && block.startsWith(expected, at)
-  const colon = isExpected ? at + expected.length : block.indexOf(':', at)
-  if (colon <= at || colon >= end) return undefined
-  const name = isExpected ? expected : block.slice(at, colon)
-  const value = valueBetween(block, colon + 1, end)
-  const isEncoded = value.includes('%') && !verbatim.has(name)
-  return { text: block.slice(at, end), name, value: isEncoded ? decodeValue(value) : value }
 }
 
 /** Trims only where it must: that costs more than all the rest. */

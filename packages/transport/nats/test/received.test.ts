@@ -36,20 +36,6 @@ describe('a block of headers', () => {
     expect({ ...decodeHeaders(block) }).toEqual({ 'ce-id': 'a b', baggage: 'a%20b', note: 'x', empty: '' })
   })
 
-  it('is read as it is, whatever the one before it said in the same places', () => {
-    const blocks: [lines: string[], read: Record<string, string>][] = [
-      [['a: 1', 'note: x', 'content-type: a%20b'], { a: '1', note: 'x', 'content-type': 'a%20b' }],
-      [['a: 2', 'note: x', 'content-type: a%20b'], { a: '2', note: 'x', 'content-type': 'a%20b' }],
-      [['a2: 1', 'not: x', 'note: a%20b'], { a2: '1', not: 'x', note: 'a b' }],
-      [['Nats-a: 1', 'note:x', 'note: '], { note: '' }],
-      [['a: 1'], { a: '1' }],
-      [[`long: ${'x'.repeat(5_000)}`, 'note: y'], { long: 'x'.repeat(5_000), note: 'y' }],
-      [['note: y', 'long: x'], { note: 'y', long: 'x' }],
-    ]
-    for (const [lines, read] of [...blocks, ...blocks.reverse()])
-      expect({ ...decodeHeaders(`NATS/1.0\r\n${lines.join('\r\n')}\r\n\r\n`) }).toEqual(read)
-  })
-
   it('inherits nothing, changes no prototype and may be anything', () => {
     const headers = decodeHeaders('NATS/1.0\r\n__proto__: x\r\nbad: %\r\n\r\n')
     expect('constructor' in headers).toBe(false)
