@@ -1,18 +1,15 @@
 import { kafka, nats, postgres, redis } from '@evt/servers'
-import pg from 'pg'
 import { listenerOf } from './processor-time.ts'
+import { askServer, type ServerFacts } from './server-facts.ts'
 
 const kinds = { postgres, redis, nats, kafka }
 const variables = { postgres: 'EVT_PG_URL', redis: 'EVT_REDIS_URL', nats: 'EVT_NATS_URL', kafka: 'EVT_KAFKA_URL' }
 export type Server = keyof typeof kinds
 
-export interface RunServer {
+export interface RunServer extends ServerFacts {
   readonly kind: Server
   /** Undefined where it runs elsewhere. */
   readonly pid: number | undefined
-  readonly version: string
-  /** What differs from its defaults, and what its speed hangs on. */
-  readonly settings: Readonly<Record<string, string>>
 }
 
 /** The servers of this run: those the environment names, or started here when a workload first needs them. */
@@ -35,7 +32,7 @@ export class Servers {
       }
       const url = process.env[variable]!
       const pid = listenerOf(Number(new URL(url.split(',')[0]!).port))
-      this.#running.set(kind, { kind, pid, ...(kind === 'postgres' ? await askPostgres(url) : unasked) })
+      this.#running.set(kind, { kind, pid, ...(await askServer[kind](url)) })
     }
   }
   /** The processes whose work is counted as the servers'. */
@@ -44,27 +41,5 @@ export class Servers {
   }
   async stop(): Promise<void> {
     for (const stop of this.#stops.splice(0)) await stop()
-  }
-}
-
-const unasked = { version: 'not asked', settings: {} }
-
-async function askPostgres(connectionString: string): Promise<Pick<RunServer, 'version' | 'settings'>> {
-  const client = new pg.Client({ connectionString })
-  await client.connect()
-  try {
-    const { rows } = await client.query(
-      `select name, current_setting(name) as value from pg_settings
-       where source not in ('default', 'override', 'client', 'session')
-         and name !~* '(director|file|port|path|timezone|addresses|listen|^lc_|style|search_config)'
-         or name in ('fsync', 'synchronous_commit', 'shared_buffers', 'wal_level', 'full_page_writes', 'server_version')
-       order by name`,
-    )
-    const settings = Object.fromEntries(
-      (rows as { name: string; value: string }[]).map(({ name, value }) => [name, value]),
-    )
-    return { version: settings.server_version!, settings }
-  } finally {
-    await client.end()
   }
 }

@@ -48,7 +48,6 @@ function to(name: string, open: () => Promise<Destination>, messages: number, se
     messages,
     checked: 'everyRound',
     servers: ['postgres', server],
-    mostRounds: 5,
     contenders: [rawLoop(open), evt(open)],
     goals: [
       { text: 'of the speed of the raw loop', value: (read) => read.ratio('evt', 'raw loop'), atLeast: 0.8 },

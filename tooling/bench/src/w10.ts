@@ -57,7 +57,6 @@ export const workloads: readonly Workload[] = [
     messages: backlog,
     checked: 'everyRound',
     servers: ['postgres'],
-    mostRounds: 2,
     contenders: [
       evt('evt', { to: 'noop' }),
       { ...evt('evt, 1,000,000 rows', { to: 'noop' }), messages: great },
