@@ -2,11 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { type FreshDatabase, freshDatabase } from '@evt/servers'
+import { type FreshDatabase, freshDatabase, sourceRun } from '@evt/servers'
 import pg from 'pg'
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
 const killAt = new URL('kill-at.mjs', import.meta.url).href
 
 export interface Moment {
@@ -31,11 +29,10 @@ export interface DemoProcess {
 /** The demo as users run it, less the installation. */
 export function startDemo(args: readonly string[], moments: readonly Moment[] = []): DemoProcess {
   const preload = moments.length === 0 ? [] : ['--import', killAt]
-  const child = spawn(
-    process.execPath,
-    ['--conditions=@evt/source', '--import', './tooling/typescript.mjs', ...preload, 'apps/demo/src/main.ts', ...args],
-    { cwd: root, env: { PATH: process.env.PATH, EVT_DEMO_KILL: JSON.stringify(moments) } },
-  )
+  const child = spawn(process.execPath, [...sourceRun.execArgv, ...preload, 'apps/demo/src/main.ts', ...args], {
+    cwd: sourceRun.cwd,
+    env: { PATH: process.env.PATH, EVT_DEMO_KILL: JSON.stringify(moments) },
+  })
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (chunk) => {

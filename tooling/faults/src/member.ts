@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
+import { sourceRun } from '@evt/servers'
 import type { Entry } from './ledger.ts'
 import type { Program } from './programs/specification.ts'
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
 const stderrLimit = 4_000
 
 export type ProgramName = 'publisher' | 'worker' | 'relay' | 'bridge' | 'cycles' | 'fuzz'
@@ -38,15 +37,8 @@ export function startMember(
   const file = `tooling/faults/src/programs/${name}.ts`
   const child: ChildProcess = spawn(
     process.execPath,
-    [
-      '--expose-gc',
-      '--conditions=@evt/source',
-      '--import',
-      './tooling/typescript.mjs',
-      file,
-      JSON.stringify(specification),
-    ],
-    { cwd: root, stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } },
+    ['--expose-gc', ...sourceRun.execArgv, file, JSON.stringify(specification)],
+    { cwd: sourceRun.cwd, stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } },
   )
   let stderr = ''
   let over: Ended | undefined

@@ -1,14 +1,18 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { sourceRun } from '@evt/servers'
 
 const root = join(__dirname, '../../..')
 const programs = ['hello', 'wire', 'quick-start', 'worker', 'batch', 'ordered', 'middleware', 'routing', 'core-readme']
 
 test.each(programs)('the program %s runs to its end as its author expects', (program) => {
   const file = join('tooling/programs/src', `${program}.ts`)
-  const command = ['--conditions=@evt/source', '--import', './tooling/typescript.mjs', file]
-  const run = spawnSync(process.execPath, command, { cwd: root, encoding: 'utf8', timeout: 30_000 })
+  const run = spawnSync(process.execPath, [...sourceRun.execArgv, file], {
+    cwd: sourceRun.cwd,
+    encoding: 'utf8',
+    timeout: 30_000,
+  })
   expect([run.status, run.stderr]).toEqual([0, ''])
 })
 

@@ -16,7 +16,7 @@ import type { RedisOptions } from './redis.ts'
 import { type TestServer, testServer } from './test-server.ts'
 
 export { freePort } from './free-port.ts'
-export { type KilledMembers, type KilledMembersReport, killMembers } from './killed-members.ts'
+export { type KilledMembers, type KilledMembersReport, keyedRounds, killMembers } from './killed-members.ts'
 export type { FreshDatabase, FreshKafka, FreshMongo, FreshPrefix } from './places.ts'
 export { type RunningProgram, sourceRun, startProgram } from './program.ts'
 export type { RunningServer } from './server-kind.ts'

@@ -4,8 +4,6 @@ import type { RunningProgram } from './program.ts'
 /** A group of members in processes of their own, which handle messages with `toldRun`. */
 export interface KilledMembers {
   start(): RunningProgram
-  /** How many messages there are. Those of each key are numbered from 0. */
-  readonly messages: number
   /** How often whichever member is at work is killed and replaced. */
   readonly kills: number
 }
@@ -28,9 +26,18 @@ interface Run {
 }
 
 const limitMs = 60_000
+const keys = 16
+const numbers = 40
+const messages = keys * numbers
 
-/** Kills members of a group by SIGKILL, one after the other, while two of them work until everything is handled. */
-export async function killMembers({ start, messages, kills }: KilledMembers): Promise<KilledMembersReport> {
+/** What is to be published for the members, in this order: one message of each key, then the next of each, numbered from 0. */
+export const keyedRounds: readonly (readonly { readonly key: string; readonly n: number }[])[] = Array.from(
+  { length: numbers },
+  (_round, n) => Array.from({ length: keys }, (_key, key) => ({ key: `k${key}`, n })),
+)
+
+/** Kills members of a group by SIGKILL, one after the other, while two of them work until all `keyedRounds` are handled. */
+export async function killMembers({ start, kills }: KilledMembers): Promise<KilledMembersReport> {
   const members = [start(), start()]
   const killedAt = new Map<number, bigint>()
   const runs = () => members.flatMap(({ lines }, member) => runsOf(lines, member, killedAt.get(member)))

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createBus, defineEvent, silentLogger, type } from '@evt/core'
-import { kafka, killMembers, startProgram } from '@evt/servers'
+import { kafka, keyedRounds, killMembers, startProgram } from '@evt/servers'
 import { kafkaTransport } from '../src/index.ts'
 import { acks, consumeAs, eventually, numberOf, outgoing, range, readSome, topic } from './raw.ts'
 
@@ -61,10 +61,10 @@ kafka.describe('a group', () => {
     const transport = kafkaTransport({ brokers, prefix: `${prefix}.`, partitions: 8 })
     const bus = createBus({ service: 'test', transport, logger: silentLogger })
     await bus.register(Keyed)
-    for (const n of range(40)) await bus.publishMany(range(16).map((key) => Keyed.of({ key: `k${key}`, n })))
+    for (const round of keyedRounds) await bus.publishMany(round.map((payload) => Keyed.of(payload)))
     const start = () => startProgram(ordered, brokers[0]!, `${prefix}.`)
     try {
-      const report = await killMembers({ start, messages: 640, kills: 2 })
+      const report = await killMembers({ start, kills: 2 })
       expect(report).toMatchObject({ broken: [], ends: range(2).map(() => [0, null]) })
       expect(report.interrupted).toBeGreaterThan(0)
     } finally {

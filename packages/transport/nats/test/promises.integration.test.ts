@@ -1,5 +1,5 @@
 import { type Bus, createBus, silentLogger, type Transport } from '@evt/core'
-import { type FreshPrefix, killMembers, nats, natsFloor, startProgram } from '@evt/servers'
+import { type FreshPrefix, keyedRounds, killMembers, nats, natsFloor, startProgram } from '@evt/servers'
 import type { NatsConnection } from 'nats'
 import { jetstreamTransport, natsTransport } from '../src/index.ts'
 import { client, eventually, Keyed, listener, Numbered, outgoing, quietMs, range, readSome, specOf } from './rig.ts'
@@ -87,9 +87,9 @@ for (const server of [nats, natsFloor]) {
     it('a group over partitions keeps the order of every key, without overlap, over two members that are killed at work', async () => {
       const bus = busOver(jetstream())
       await bus.register(Keyed, { partitions: 8 })
-      for (const n of range(40)) await bus.publishMany(range(16).map((key) => Keyed.of({ key: `k${key}`, n })))
+      for (const round of keyedRounds) await bus.publishMany(round.map((payload) => Keyed.of(payload)))
       const start = () => startProgram(ordered, place.url, place.prefix)
-      const report = await killMembers({ start, messages: 640, kills: 3 })
+      const report = await killMembers({ start, kills: 3 })
       expect(report).toMatchObject({ broken: [], ends: range(2).map(() => [0, null]) })
       expect(report.interrupted).toBeGreaterThan(0)
     })

@@ -1,5 +1,5 @@
 import { createBus, defineEvent, silentLogger, type } from '@evt/core'
-import { killMembers, postgres, startProgram } from '@evt/servers'
+import { keyedRounds, killMembers, postgres, startProgram } from '@evt/servers'
 import { pgTransport } from '../src/index.ts'
 import { until } from './harness.ts'
 
@@ -50,10 +50,10 @@ postgres.describe('a group over partitions', () => {
     await transport.migrate()
     const bus = createBus({ service: 'test', transport, logger: silentLogger })
     await bus.register(Keyed, { partitions: 8 })
-    for (const n of range(40)) await bus.publishMany(range(16).map((key) => Keyed.of({ key: `k${key}`, n })))
+    for (const round of keyedRounds) await bus.publishMany(round.map((payload) => Keyed.of(payload)))
     const start = () => startProgram(ordered, url)
     try {
-      const report = await killMembers({ start, messages: 640, kills: 3 })
+      const report = await killMembers({ start, kills: 3 })
       expect(report).toMatchObject({ broken: [], ends: range(2).map(() => [0, null]) })
       expect(report.interrupted).toBeGreaterThan(0)
     } finally {

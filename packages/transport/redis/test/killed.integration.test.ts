@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createBus, defineEvent, silentLogger, type } from '@evt/core'
-import { killMembers, redis, startProgram } from '@evt/servers'
+import { keyedRounds, killMembers, redis, startProgram } from '@evt/servers'
 import { redisTransport } from '../src/index.ts'
 import {
   acknowledge,
@@ -86,10 +86,10 @@ redis.describe('a group over partitions', () => {
     const transport = redisTransport({ client: place.connect(), prefix: fresh.prefix })
     const bus = createBus({ service: 'test', transport, logger: silentLogger })
     await bus.register(Keyed, { partitions: 8 })
-    for (const n of range(40)) await bus.publishMany(range(16).map((key) => Keyed.of({ key: `k${key}`, n })))
+    for (const round of keyedRounds) await bus.publishMany(round.map((payload) => Keyed.of(payload)))
     const start = () => startProgram(ordered, fresh.url, fresh.prefix)
     try {
-      const report = await killMembers({ start, messages: 640, kills: 3 })
+      const report = await killMembers({ start, kills: 3 })
       expect(report).toMatchObject({ broken: [], ends: range(2).map(() => [0, null]) })
       expect(report.interrupted).toBeGreaterThan(0)
     } finally {
