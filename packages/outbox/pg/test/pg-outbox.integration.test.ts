@@ -147,3 +147,29 @@ test('a missing table is an error that names it, and illegal options are refused
     expect(() => pgOutbox({ pool, ...(options as object) })).toThrow(named)
   }
 })
+
+test('a message that comes while its transaction ends is committed with it or refused, whenever it comes', async () => {
+  const pg = pgOutbox({ pool: database.pool, relay: false })
+  await pg.migrate()
+  await pg.run((tx) => tx.query('select 1'))
+  let accepted = 0
+  for (let turns = 0; turns < 40; turns += 1) {
+    let late: Promise<unknown> = Promise.resolve()
+    await pg.run(async (tx) => {
+      await pg.append(tx, [message('k', 'in time')])
+      accepted += 1
+      // Nobody awaits it, and it comes a little later each time.
+      late = failure(
+        (async () => {
+          for (let turn = 0; turn < turns; turn += 1) await undefined
+          await pg.append(tx, [message('k', 'late')])
+          accepted += 1
+        })(),
+      )
+    })
+    const error = await late
+    if (error !== undefined) expect(isEvtError(error, 'EVT_TX_CLOSED')).toBe(true)
+  }
+  expect(accepted).toBeGreaterThan(40)
+  expect((await pg.count()).waiting).toBe(accepted)
+})

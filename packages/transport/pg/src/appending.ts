@@ -67,6 +67,8 @@ export function createAppending(parts: AppendingParts): Appending {
       const buffer = [...messages]
       let written: ReadonlyMap<string, KnownTopic> | undefined
       const deferred = transaction.beforeCommit(async (query) => {
+        // Whoever comes now is too late, and is told so instead of adding to what has been written.
+        buffers.delete(transaction)
         written = await write(query, buffer)
         return undefined
       })
