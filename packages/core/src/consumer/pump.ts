@@ -186,9 +186,13 @@ export class Pump implements LocalReceiver, Starting {
       this.#holdings.begin(entry)
       slots.take()
       gate.started()
-      if (suspect) void this.#suspects.recordStart(entry).then(() => work.handle(entry, this.#end))
+      if (suspect) void this.#startSuspect(entry)
       else work.handle(entry, this.#end)
     }
+  }
+  async #startSuspect(entry: Entry): Promise<void> {
+    if (await this.#suspects.recordStart(entry)) this.#parts.work.handle(entry, this.#end)
+    else this.#ended(entry, 'release')
   }
   awaitGate(): void {
     this.#gateTimer ??= this.#parts.clock.startTimer(() => {
@@ -196,10 +200,10 @@ export class Pump implements LocalReceiver, Starting {
       this.startReady()
     }, this.#parts.gate.waitMs())
   }
-  #ended(entry: Entry, outcome: Outcome): void {
+  #ended(entry: Entry, outcome: Outcome | 'release'): void {
     if (entry.received.suspect && !entry.isDirect) this.#suspects.ended()
     this.#parts.slots.give()
-    if (entry.isDirect && outcome.status === 'ack' && !entry.timedOut) {
+    if (entry.isDirect && outcome !== 'release' && outcome.status === 'ack' && !entry.timedOut) {
       this.#direct!.acknowledge(entry)
       if (!this.#direct!.hasNext()) return
     } else {
