@@ -49,7 +49,12 @@ export function createAppending(parts: AppendingParts): Appending {
       ask,
       messages.map((message) => message.topic),
     )
-    await writeMessages(ask, names, resolved, messages)
+    try {
+      await writeMessages(ask, names, resolved, messages)
+    } catch (error) {
+      topics.forget(resolved.keys())
+      throw error
+    }
     return resolved
   }
   return {

@@ -160,3 +160,12 @@ test('a message that comes while its transaction ends is committed with it or re
   expect(accepted).toBeGreaterThan(41)
   expect(await messagesKept()).toBe(accepted)
 })
+
+test('a transaction fails once where somebody emptied the tables, and the next makes its topic again', async () => {
+  await transport.run((tx) => transport.append(tx, [stored('before')]))
+  await transport.publish([message('known by now')])
+  await database.pool.query('truncate evt_transport_topic, evt_transport_group, evt_transport_message')
+  expect(await failure(transport.run((tx) => transport.append(tx, [stored('lost')])))).toBeDefined()
+  await transport.run((tx) => transport.append(tx, [stored('kept')]))
+  expect(await messagesKept()).toBe(1)
+})
