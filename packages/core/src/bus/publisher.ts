@@ -26,6 +26,8 @@ export class Publisher {
   readonly #pending: DeadlineList<Waiting>
   readonly #confirm = (waiting: Waiting): void => this.#finish(waiting, undefined)
   #queue: Waiting[] = []
+  /** Of those in the queue: nobody waits for them any more. */
+  #givenUp = 0
   #flushing = false
   #idle: (() => void)[] = []
   readonly #unconfirmed = new Set<() => void>()
@@ -37,6 +39,7 @@ export class Publisher {
     this.#pending = new DeadlineList(parts.clock, parts.timeoutMs, (waiting) => {
       const error = new Error(`no answer within ${parts.timeoutMs} ms`)
       this.#finish(waiting, { outcome: waiting.stage === 'queued' ? 'unavailable' : 'unknown', error })
+      if (waiting.stage === 'queued') this.#dropGivenUp()
     })
   }
   /** Resolves when accepted; rejects saying refused, unavailable or unknown. */
@@ -116,6 +119,13 @@ export class Publisher {
     this.#pending.stop()
   }
 
+  /** A transport that has gone silent takes nothing out of the queue. */
+  #dropGivenUp(): void {
+    this.#givenUp += 1
+    if (this.#givenUp * 2 < this.#queue.length) return
+    this.#queue = this.#queue.filter((waiting) => waiting.isListed)
+    this.#givenUp = 0
+  }
   async #flush(): Promise<void> {
     const settles = this.#parts.transport.supports.confirms === 'settled'
     while (this.#queue.length > 0) {
