@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock.ts'
 import type { Consumer, TransportDelivery } from '../transport.ts'
+import { within } from '../within.ts'
 
 interface LeaseKeeperParts {
   readonly clock: Clock
@@ -30,16 +31,22 @@ export class LeaseKeeper {
     this.#timer?.cancel()
   }
   async #renew(): Promise<void> {
-    const held = this.#parts.held()
-    if (held.length > 0) {
-      try {
-        const lost = await this.#parts.consumer.extend(held)
-        if (lost.length > 0) this.#parts.lost(lost)
-      } catch (error) {
-        this.#parts.report(error)
-      }
+    const { clock, everyMs, report } = this.#parts
+    let held = this.#parts.held()
+    while (held.length > 0 && !(await within(clock, everyMs!, this.#extend(held))) && !this.#stopped) {
+      report(new Error(`Renewing leases has not been answered for ${everyMs} ms`))
+      // Again before they end: another connection may still reach the server.
+      held = this.#parts.held()
     }
     this.#timer = undefined
     if (held.length > 0) this.wake()
+  }
+  async #extend(held: readonly TransportDelivery[]): Promise<void> {
+    try {
+      const lost = await this.#parts.consumer.extend(held)
+      if (lost.length > 0) this.#parts.lost(lost)
+    } catch (error) {
+      this.#parts.report(error)
+    }
   }
 }
