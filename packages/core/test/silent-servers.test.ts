@@ -64,3 +64,22 @@ test('a settlement that is not answered makes the health tell, until it is', asy
   await settle()
   expect(subscription.health().status).toBe('healthy')
 })
+
+test.each<[string, (transport: Transport) => Transport]>([
+  ['opens', (transport) => ({ ...transport, open: never })],
+  ['trims', (transport) => ({ ...transport, trim: never })],
+  ['lets go of its consumers', withConsumers(() => ({ close: never }))],
+  ['closes', (transport) => ({ ...transport, close: never })],
+])('a bus whose transport never %s closes all the same, and says what it left behind', async (_what, silence) => {
+  const wrap = (transport: Transport) =>
+    silence({ ...transport, supports: { ...transport.supports, retention: 'acknowledged' } })
+  await using rig = makeRig({ wrap })
+  const subscribing = rig.bus.subscribe(Tick, () => {}, { group: 'a' }).catch(() => undefined)
+  // A trim is under way by then.
+  await rig.clock.advance(6_000)
+  const closing = rig.bus.close({ deadlineMs: 1_000 })
+  await rig.clock.advance(30_000)
+  await closing
+  await Promise.race([subscribing, settle()])
+  expect(rig.reports.some(({ during }) => during.endsWith('close'))).toBe(true)
+})

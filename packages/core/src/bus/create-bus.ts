@@ -48,6 +48,7 @@ const known = [
 const defaultDeadlineMs = 10_000
 const maxFired = 10_000
 const relayGraceMs = 1_000
+const transportGraceMs = 10_000
 const maxPartitions = 1_024
 
 /** Makes a bus. Nothing connects before its first use. Throws for options that cannot be honoured. */
@@ -207,19 +208,32 @@ export function createBus(options: BusOptions<never>): Bus<never> {
         errors.push(error)
       }
     }
+    // A server that has gone silent must not keep a process from ending.
+    const inTime = async (what: string, graceMs: number, work: Promise<unknown>) => {
+      if (await within(clock, leftMs() + graceMs, work)) return
+      report(new Error(`${what} has not ended in time and is left behind`), 'close')
+    }
     await Promise.all([...subscriptions].map((subscription) => attempt(() => subscription.close({ deadlineMs }))))
     for (const port of ports.values()) port.publisher.abandonUnconfirmed()
     if (firing > 0) await within(clock, leftMs(), new Promise<void>((resolve) => fireIdle.push(resolve)))
     await within(clock, leftMs(), Promise.all([...ports.values()].map((port) => port.publisher.drained())))
     for (const port of ports.values()) port.publisher.abandon()
     await attempt(async () => {
-      await starting?.catch(() => undefined)
-      // A relay waits for the call under way, which a transport that has gone silent never answers.
-      if (outbox !== undefined) await within(clock, leftMs() + relayGraceMs, outbox.stop())
+      if (starting !== undefined)
+        await inTime(
+          'Starting',
+          0,
+          starting.catch(() => undefined),
+        )
+      if (outbox !== undefined) await inTime(`The outbox ${outbox.name}`, relayGraceMs, outbox.stop())
     })
     state = 'closed'
     for (const each of [...middleware].reverse()) await attempt(async () => each.stop?.())
-    await Promise.all([...ports.values()].map((port) => attempt(() => port.close())))
+    await Promise.all(
+      [...ports.values()].map((port) =>
+        attempt(() => inTime(`The transport ${port.name}`, transportGraceMs, port.close())),
+      ),
+    )
     closed.abort()
     if (errors.length > 0) throw errors[0]
   }

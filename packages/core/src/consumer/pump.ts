@@ -18,6 +18,7 @@ import type { Settler } from './settler.ts'
 import { Suspects } from './suspects.ts'
 
 const abortGraceMs = 1_000
+const consumerGraceMs = 10_000
 
 /** Moves messages from one transport consumer through the handler and back to their settlement. */
 export class Pump implements LocalReceiver, Starting {
@@ -296,6 +297,7 @@ export class Pump implements LocalReceiver, Starting {
     }
     this.#leases.stop()
     running.stop()
-    await consumer.close()
+    if (!(await within(clock, deadlineMs + consumerGraceMs, consumer.close())))
+      work.report(new Error('The consumer has not closed in time and is left behind'), 'close')
   }
 }
