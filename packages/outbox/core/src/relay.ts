@@ -190,6 +190,16 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
     }
     const timer = clock.startTimer(nudge, budgetMs)
     let grace: Timer | undefined
+    /** A call under way at the end is awaited, so that what it publishes is deleted; after an abort not for ever. */
+    const end = async () => {
+      let isPatient = true
+      grace = clock.startTimer(() => {
+        isPatient = false
+        nudge()
+      }, abortGraceMs)
+      await Promise.all(couriers.map((courier) => courier.stop(() => signal?.aborted === true && !isPatient)))
+      await keeper.release()
+    }
     signal?.addEventListener('abort', nudge, { once: true })
     try {
       for (let last = -1; !isOver() && count() > last; ) {
@@ -199,16 +209,11 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
         dispatch(bound)
         await Promise.all(couriers.map((courier) => courier.quiet(isOver)))
       }
-      if (isAlone) {
-        // A call under way at the end is awaited, so that what it publishes is deleted; after an abort not for ever.
-        let isPatient = true
-        grace = clock.startTimer(() => {
-          isPatient = false
-          nudge()
-        }, abortGraceMs)
-        await Promise.all(couriers.map((courier) => courier.stop(() => signal?.aborted === true && !isPatient)))
-        await keeper.release()
-      }
+      if (isAlone) await end()
+    } catch (error) {
+      // What the store failed with is what matters; that it also could not be left may follow from it.
+      if (isAlone) await end().catch(() => undefined)
+      throw error
     } finally {
       timer.cancel()
       grace?.cancel()
