@@ -1,5 +1,5 @@
 import type { Consumer, Transport } from '../src/index.ts'
-import { makeRig, Tick } from './rig.ts'
+import { makeRig, type Numbered, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
 /** Puts something in place of verbs of every consumer. */
@@ -38,6 +38,44 @@ test('a renewal of leases that is never answered is reported and not the last', 
   await rig.clock.advance(120_000)
   expect(steps).toEqual(['begins', 'ends'])
   expect(rig.reports.map(({ during }) => during)).toEqual(['rig/a: extend'])
+})
+
+test('what still waits when its lease has certainly ended, because it cannot be renewed, is not begun here', async () => {
+  // promise 15
+  let cutOff = true
+  const wrap = withConsumers((consumer) => ({
+    extend: (held) => (cutOff ? Promise.reject(new Error('cut off')) : consumer.extend(held)),
+  }))
+  await using rig = makeRig({ wrap })
+  const begun: string[] = []
+  const handler = async ({ n }: Numbered) => {
+    begun.push(`${n} at ${rig.clock.monotonicMs()}`)
+    await new Promise<void>((resolve) => rig.clock.startTimer(resolve, 100_000))
+  }
+  const options = { group: 'a', concurrency: 1, leaseMs: 30_000, timeoutMs: 500_000 }
+  const subscription = await rig.bus.subscribe(Tick, handler, options)
+  await rig.bus.publishMany([1, 2].map((n) => Tick.of({ n })))
+  await rig.clock.advance(1_000)
+  const other = await rig.transport.consume(
+    {
+      topic: 'evt.rig.tick',
+      consumer: 'rig/a',
+      as: { group: 'rig/a' },
+      from: 'earliest',
+      ordered: 'none',
+      leaseMs: 600_000,
+    },
+    { revoking: async () => undefined, lost() {}, cut() {}, recreated() {} },
+  )
+  const taken = await Promise.all([
+    other.read({ messages: 9, bytes: 9_999 }, AbortSignal.timeout(10_000)),
+    rig.clock.advance(60_000),
+  ])
+  expect(taken[0].length).toBeGreaterThan(0)
+  await rig.clock.advance(60_000)
+  cutOff = false
+  expect(begun).toEqual(['1 at 0'])
+  expect(subscription.stats()).toMatchObject({ waiting: 0, lost: 2 })
 })
 
 test('a settlement that is not answered makes the health tell, until it is', async () => {

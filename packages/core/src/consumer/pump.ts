@@ -65,10 +65,16 @@ export class Pump implements LocalReceiver, Starting {
       clock,
       consumer,
       everyMs: support.lease === 'none' ? undefined : settings.leaseMs / 3,
+      leaseMs: support.lease === 'message' ? settings.leaseMs : undefined,
       held: () => this.#holdings.leased.inOrder().map((entry) => entry.received),
       lost: (deliveries) => {
         const lost = new Set(deliveries)
         this.#lose((entry) => lost.has(entry.received))
+      },
+      // What runs goes on: its settlement tells whether somebody else has the message.
+      ended: (deliveries) => {
+        const ended = new Set(deliveries)
+        this.#lose((entry) => entry.state !== 'running' && ended.has(entry.received))
       },
       report: (error) => work.report(error, 'extend'),
     })
