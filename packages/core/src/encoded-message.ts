@@ -1,7 +1,7 @@
 import { type Envelope, writeHeaders } from './envelope.ts'
 import type { AnyEvent } from './event.ts'
 import { StoredText } from './stored-text.ts'
-import type { Headers, Outgoing } from './transport.ts'
+import type { Headers, Outgoing, TransportDelivery } from './transport.ts'
 import type { TimeOrderedId } from './uuid.ts'
 
 /** What all messages have in common that one bus publishes of one event. */
@@ -124,6 +124,10 @@ export function encodedMessage(delivery: object): EncodedMessage | undefined {
 /** The size of a payload that need not be bytes yet. */
 export function payloadBytes(outgoing: Outgoing): number {
   return outgoing instanceof EncodedMessage ? outgoing.bytes : outgoing.payload.byteLength
+}
+/** The same of a delivery. */
+export function receivedBytes(delivery: TransportDelivery): number {
+  return encodedMessage(delivery)?.bytes ?? delivery.payload.byteLength
 }
 
 /** The payload as text, where it need not be bytes. */

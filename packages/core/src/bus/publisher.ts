@@ -41,11 +41,16 @@ export class Publisher {
   }
   /** Resolves when accepted; rejects saying refused, unavailable or unknown. */
   publish(outgoing: Outgoing, nowMs?: number): Promise<Published> {
+    const handed = this.hand(outgoing, nowMs)
+    return handed instanceof Promise ? handed : Promise.resolve(handed)
+  }
+  /** The same without a promise for what is accepted at once. */
+  hand(outgoing: Outgoing, nowMs?: number): Published | Promise<Published> {
     const local = this.#flushing ? undefined : this.#parts.local()
     const accepted = local?.accept(outgoing, local.clock === this.#parts.clock ? nowMs : undefined)
     if (accepted === undefined) return this.#enqueue(outgoing)
     this.failing = undefined
-    if (!local!.isSettled || accepted.isSettled) return Promise.resolve(publishedOver(outgoing))
+    if (!local!.isSettled || accepted.isSettled) return publishedOver(outgoing)
     const published = new Promise<Published>(takeEnds)
     accepted.resolve = resolvePublished
     accepted.reject = rejectPublished
