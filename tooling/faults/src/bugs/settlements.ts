@@ -1,5 +1,5 @@
 /** Transports that settle wrongly. */
-import type { Consumer, ConsumeSpec, Settlement, Transport } from '@evt/core'
+import type { Consumer, ConsumeSpec, Settlement, Transport, TransportDelivery } from '@evt/core'
 import { wrapConsumers, wrapTransport } from '@evt/testing'
 import type { Bug } from './bug.ts'
 
