@@ -123,7 +123,8 @@ export function encodedMessage(delivery: object): EncodedMessage | undefined {
 
 /** The size of a payload that need not be bytes yet. */
 export function payloadBytes(outgoing: Outgoing): number {
-  return outgoing instanceof EncodedMessage ? outgoing.bytes : outgoing.payload.byteLength
+  if (outgoing instanceof EncodedMessage) return outgoing.bytes
+  return outgoing instanceof StoredText ? outgoing.body.length : outgoing.payload.byteLength
 }
 /** The same of a delivery. */
 export function receivedBytes(delivery: TransportDelivery): number {
@@ -132,7 +133,8 @@ export function receivedBytes(delivery: TransportDelivery): number {
 
 /** The payload as text, where it need not be bytes. */
 export function payloadText(outgoing: Outgoing): string | undefined {
-  return outgoing instanceof EncodedMessage && typeof outgoing.body === 'string' ? outgoing.body : undefined
+  if (!(outgoing instanceof EncodedMessage || outgoing instanceof StoredText)) return undefined
+  return typeof outgoing.body === 'string' ? outgoing.body : undefined
 }
 
 /** The headers as JSON. */
