@@ -100,7 +100,9 @@ function brokenOrder(runs: readonly Run[]): readonly string[] {
     earlier.set(key, [...before, run])
     const running = before.find(({ endedAt }) => endedAt === undefined || endedAt > beganAt)
     if (running !== undefined)
-      broken.push(`${key} ${n} began in member ${member} while ${running.n} ran in ${running.member}`)
+      broken.push(
+        `${key} ${n} began in member ${member} while ${running.n} ran in ${running.member}, for ${(beganAt - running.beganAt) / 1_000_000n} ms`,
+      )
     if (n > 0 && !before.some((each) => each.n === n - 1 && each.hasReturned))
       broken.push(`${key} ${n} began in member ${member} before ${n - 1} had been handled`)
   }
