@@ -147,6 +147,46 @@ test('a transport that cannot close is what close rejects with, after everything
   expect((await failureOf(() => rig.bus.publish(Tick, { n: 1 }))).code).toBe('EVT_BUS_CLOSED')
 })
 
+test('a transport that never opens does not keep close waiting past its deadline, and is closed if it opens after all', async () => {
+  const opening = door()
+  let closes = 0
+  await using rig = makeRig({
+    wrap: (transport) => ({
+      ...transport,
+      open: () => opening.opened,
+      async close() {
+        closes += 1
+      },
+    }),
+  })
+  const subscribing = failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))
+  const starting = rig.bus.start()
+  const closing = rig.bus.close({ deadlineMs: 1_000 })
+  await rig.clock.advance(10_000)
+  await closing
+  expect(closes).toBe(0)
+  opening.open()
+  await starting
+  expect((await subscribing).code).toBe('EVT_BUS_CLOSED')
+  expect(closes).toBe(1)
+})
+
+test('a close that waits for a handler holds the process, which has nothing else to live for', async () => {
+  const held = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+  await using rig = makeRig()
+  const before = held()
+  const work = door()
+  await rig.bus.subscribe(Tick, () => work.opened, { group: 'a' })
+  await rig.bus.publish(Tick, { n: 1 })
+  await settle()
+  const closing = rig.bus.close()
+  await settle()
+  expect(held()).toBe(before + 1)
+  work.open()
+  await closing
+  expect(held()).toBe(before)
+})
+
 test('a subscribe that the bus closes over is refused and leaves nobody reading', async () => {
   const joined = door()
   let open = 0

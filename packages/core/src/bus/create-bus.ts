@@ -20,6 +20,7 @@ import { createEncoder } from './encoder.ts'
 import { createEventList } from './event-list.ts'
 import { createGroupList } from './group-list.ts'
 import { combineHealth, partHealth, reasonOf, unhealthy } from './health.ts'
+import { holding } from './holding.ts'
 import { createPublishing } from './publishing.ts'
 import { createRouter, type Route } from './router.ts'
 import { startSubscription } from './start-subscription.ts'
@@ -47,7 +48,7 @@ const known = [
 ]
 const defaultDeadlineMs = 10_000
 const maxFired = 10_000
-const relayGraceMs = 1_000
+const graceMs = 1_000
 const maxPartitions = 1_024
 
 /** Makes a bus. Nothing connects before its first use. Throws for options that cannot be honoured. */
@@ -213,13 +214,14 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     await within(clock, leftMs(), Promise.all([...ports.values()].map((port) => port.publisher.drained())))
     for (const port of ports.values()) port.publisher.abandon()
     await attempt(async () => {
-      await starting?.catch(() => undefined)
+      // A transport whose server is away may open never.
+      if (starting !== undefined) await within(clock, leftMs() + graceMs, Promise.allSettled([starting]))
       // A relay waits for the call under way, which a transport that has gone silent never answers.
-      if (outbox !== undefined) await within(clock, leftMs() + relayGraceMs, outbox.stop())
+      if (outbox !== undefined) await within(clock, leftMs() + graceMs, outbox.stop())
     })
     state = 'closed'
     for (const each of [...middleware].reverse()) await attempt(async () => each.stop?.())
-    await Promise.all([...ports.values()].map((port) => attempt(() => port.close())))
+    await Promise.all([...ports.values()].map((port) => attempt(() => port.close(leftMs() + graceMs))))
     closed.abort()
     if (errors.length > 0) throw errors[0]
   }
@@ -266,10 +268,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       if (runOptions.subscriptions !== undefined) await subscribeAll(runOptions.subscriptions)
       await start()
       const signals = runOptions.signals ?? ['SIGINT', 'SIGTERM']
-      // The timers of a bus hold no process, and a transport in memory has no connection that does.
-      const hold = setInterval(() => undefined, 2 ** 31 - 1)
-      try {
-        await new Promise<void>((resolve) => {
+      const stopped = () =>
+        new Promise<void>((resolve) => {
           const done = () => {
             for (const signal of signals) process.off(signal, done)
             resolve()
@@ -278,10 +278,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
           if (closed.signal.aborted) done()
           else closed.signal.addEventListener('abort', done, { once: true })
         })
-        await bus.close(runOptions.deadlineMs === undefined ? {} : { deadlineMs: runOptions.deadlineMs })
-      } finally {
-        clearInterval(hold)
-      }
+      await holding(stopped)
+      await bus.close(runOptions.deadlineMs === undefined ? {} : { deadlineMs: runOptions.deadlineMs })
     },
     async health() {
       const parts = [...ports.values()].map((port) =>
@@ -318,7 +316,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     }),
     close(closeOptions: CloseOptions = {}) {
       checkKnown('close', closeOptions, ['deadlineMs'])
-      closing ??= close(wholeNumber('deadlineMs', closeOptions.deadlineMs, { min: 0, default: defaultDeadlineMs }))
+      const deadlineMs = wholeNumber('deadlineMs', closeOptions.deadlineMs, { min: 0, default: defaultDeadlineMs })
+      closing ??= holding(() => close(deadlineMs))
       return closing
     },
     [Symbol.asyncDispose]: () => bus.close(),

@@ -3,6 +3,7 @@ import type { Logger } from '../logger.ts'
 import { type LocalTransport, localTransport } from '../memory/local.ts'
 import { encodeTopic } from '../names.ts'
 import type { Consumer, ConsumerEvents, ConsumeSpec, Topic, Transport } from '../transport.ts'
+import { within } from '../within.ts'
 import { Publisher } from './publisher.ts'
 import { Trimmer } from './trimmer.ts'
 
@@ -100,9 +101,14 @@ export class TransportPort {
     this.#trimmer.add(spec.topic)
     return consumer
   }
-  async close(): Promise<void> {
-    if (this.#opening === undefined) return
-    await this.#opening.catch(() => undefined)
+  async close(limitMs: number): Promise<void> {
+    const opening = this.#opening
+    if (opening === undefined) return
+    if (!(await within(this.#parts.clock, limitMs, Promise.allSettled([opening])))) {
+      // Whoever gets a connection after all has no use for it any more.
+      opening.then(() => this.transport.close()).catch(() => undefined)
+      return
+    }
     await this.#trimmer.close()
     if (!this.#isOpen) return
     await this.#tellLeftBehind()
