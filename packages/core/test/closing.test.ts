@@ -134,6 +134,19 @@ test('closing the bus is idempotent, closes every subscription and refuses what 
   expect((await rig.bus.health()).status).toBe('unhealthy')
 })
 
+test('a bus that was closed cannot be started or run, and opens nothing any more', async () => {
+  const opened: string[] = []
+  const bus = createBus({
+    service: 's',
+    transport: { ...memoryTransport(), open: async () => void opened.push('transport') },
+    use: [{ name: 'm', start: async () => void opened.push('middleware') }],
+  })
+  await bus.close()
+  expect((await failureOf(() => bus.start())).code).toBe('EVT_BUS_CLOSED')
+  expect((await failureOf(() => bus.run())).code).toBe('EVT_BUS_CLOSED')
+  expect(opened).toEqual([])
+})
+
 test('a transport that cannot close is what close rejects with, after everything else has closed', async () => {
   const stopped: string[] = []
   const close = () => Promise.reject(new Error('the connection is stuck'))

@@ -123,6 +123,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   }
   let starting: Promise<void> | undefined
   const start = () => {
+    if (state !== 'open' && starting === undefined) return Promise.reject(busClosed(service))
     starting ??= (async () => {
       await startMiddleware()
       await Promise.all([...ports.values()].map((port) => port.open()))
@@ -134,7 +135,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     return starting
   }
   const startRelay = () => {
-    if (starting === undefined) start().catch((error) => report(error, 'start'))
+    if (starting === undefined && state === 'open') start().catch((error) => report(error, 'start'))
   }
   const publishing = createPublishing({
     service,
