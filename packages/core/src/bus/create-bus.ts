@@ -284,7 +284,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     },
     async health() {
       const parts = [...ports.values()].map((port) =>
-        partHealth(`transport:${port.name}`, 'unhealthy', reasonOf(port.publisher.failing)),
+        partHealth(`transport:${port.name}`, 'unhealthy', reasonOf(port.failing)),
       )
       for (const subscription of subscriptions) parts.push(...subscription.health().parts)
       if (outbox !== undefined) parts.push(await outbox.health().catch((error) => unhealthy(outbox.name, error)))

@@ -27,6 +27,7 @@ export class TransportPort {
   readonly #parts: PortParts
   #opening: Promise<void> | undefined
   #isOpen = false
+  #cannotOpen: unknown
   readonly #trimmer: Trimmer
   readonly #declared = new Map<string, Promise<Topic> | Topic>()
   readonly #topics = new Map<string, string>()
@@ -62,10 +63,16 @@ export class TransportPort {
       },
       (error) => {
         this.#opening = undefined
+        this.#cannotOpen = error
         throw error
       },
     )
     await this.#opening
+  }
+  /** Why nothing can travel over it just now, as far as is known. */
+  get failing(): unknown {
+    if (this.#isOpen) return this.publisher.failing
+    return this.#cannotOpen ?? (this.#opening === undefined ? undefined : new Error('it is not open yet'))
   }
   /** The topic as it is. Asked once; again where partitions are wanted that the first call did not name. */
   async declare(name: string, partitions?: number): Promise<Topic> {
