@@ -273,6 +273,24 @@ const construction: readonly (readonly [string, () => unknown, string, object])[
   ],
   ['a subscription without mode', () => js.on!(Tick, handler), 'EVT_SUBSCRIPTION_MODE', { events: ['rig.tick'] }],
   [
+    'a subscription with a misspelt group',
+    () => js.on!(Tick, handler, { gruop: 'a' }),
+    'EVT_OPTION_UNKNOWN',
+    { option: 'gruop' },
+  ],
+  [
+    'a subscription with a number as text',
+    () => js.on!(Tick, handler, { group: 'a', timeoutMs: '5' }),
+    'EVT_OPTION_INVALID',
+    { option: 'timeoutMs' },
+  ],
+  [
+    'a batch outside onBatch',
+    () => js.on!(Tick, handler, { group: 'a', batch: {} }),
+    'EVT_OPTION_INVALID',
+    { option: 'batch' },
+  ],
+  [
     'E15 onEach without one of its handlers',
     () => js.onEach!({ Tick, Tock }, { Tick: handler }, { group: 'a' }),
     'EVT_OPTION_INVALID',
@@ -307,4 +325,9 @@ const construction: readonly (readonly [string, () => unknown, string, object])[
 ]
 test.each(construction)('%s is refused at construction by name', async (_what, construct, code, details) => {
   expect(await failureOf(construct)).toMatchObject({ code, details })
+})
+
+test('of many subscriptions the one with a misspelt option can be told by its event', async () => {
+  const error = await failureOf(() => js.on!(Tock, handler, { group: 'a', concurency: 3 }))
+  expect(error.message).toMatch(/^The subscription to rig\.tock has no option "concurency"/)
 })
