@@ -2,6 +2,7 @@ import {
   createBus,
   defineEvent,
   defineEvents,
+  discard,
   memoryTransport,
   on,
   onAny,
@@ -21,6 +22,7 @@ const js = {
   createBus,
   defineEvent,
   defineEvents,
+  discard,
   memoryTransport,
   on,
   onAny,
@@ -127,6 +129,18 @@ const construction: readonly (readonly [string, () => unknown, string, object])[
     { option: 'use.m.slot' },
   ],
   [
+    'a function as middleware',
+    () => js.createBus!({ service: 's', transport, use: [function auth() {}] }),
+    'EVT_OPTION_INVALID',
+    { option: 'use.auth' },
+  ],
+  [
+    'middleware whose only hook is misspelt',
+    () => js.createBus!({ service: 's', transport, use: [{ name: 'm', consumer() {} }] }),
+    'EVT_OPTION_INVALID',
+    { option: 'use.m' },
+  ],
+  [
     'a hook that is none',
     () => js.createBus!({ service: 's', transport, use: [{ name: 'm', consume: 5 }] }),
     'EVT_OPTION_INVALID',
@@ -159,8 +173,8 @@ const construction: readonly (readonly [string, () => unknown, string, object])[
   [
     'no default transport',
     () => js.createBus!({ service: 's', transports: { redis: transport } }),
-    'EVT_TRANSPORT_UNKNOWN',
-    { known: ['redis'] },
+    'EVT_OPTION_INVALID',
+    { option: 'defaultTransport', reason: 'expected one of redis' },
   ],
   [
     'a route to nowhere',
@@ -220,6 +234,19 @@ const construction: readonly (readonly [string, () => unknown, string, object])[
     'EVT_NAME_INVALID',
     { kind: 'event' },
   ],
+  [
+    'a name that is no text',
+    () => js.defineEvent!(5, { schema }),
+    'EVT_NAME_INVALID',
+    { kind: 'event', name: 'number' },
+  ],
+  [
+    'sensitive fields that are no list',
+    () => js.defineEvent!('a.e', { schema, sensitive: 'password' }),
+    'EVT_OPTION_INVALID',
+    { option: 'sensitive' },
+  ],
+  ['a discard of no event', () => js.discard!('a.e'), 'EVT_OPTION_INVALID', { option: 'event' }],
   ['E24 no schema', () => js.defineEvent!('a.e', {}), 'EVT_OPTION_INVALID', { option: 'schema' }],
   ['an event without definition', () => js.defineEvent!('a.e'), 'EVT_OPTION_INVALID', { option: 'Event "a.e"' }],
   [
