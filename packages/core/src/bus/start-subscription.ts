@@ -107,7 +107,7 @@ async function startPump(parts: PumpParts): Promise<Pump> {
     consumer,
     scope: deliveryScope(bus, event, consumer, settings),
     settings,
-    filter: options.filter,
+    filter: options.filter === undefined ? undefined : decided(options.filter),
     isBlocked: options.afterDeadLetter === 'blockKey' ? blockedKeys(bus.deadLetters!, consumer, topic.name) : undefined,
     middleware: [
       ...bus.middleware,
@@ -207,6 +207,15 @@ function deliveryScope(bus: BusContext, event: AnyEvent, consumer: string, setti
         derivedId(consumer, event.name, source, String(index)),
       )
     },
+  }
+}
+
+/** A forgotten `return` would lose every message, and a promise would let all of them through. */
+function decided(filter: NonNullable<SubscribeOptions['filter']>): typeof filter {
+  return (delivery) => {
+    const answer: unknown = filter(delivery)
+    if (typeof answer !== 'boolean') throw invalidOption('filter', 'expected true or false for an answer')
+    return answer
   }
 }
 
