@@ -38,6 +38,7 @@ export class Publisher {
     this.#parts = parts
     this.#pending = new DeadlineList(parts.clock, parts.timeoutMs, (waiting) => {
       const error = new Error(`no answer within ${parts.timeoutMs} ms`)
+      if (waiting.stage !== 'accepted') this.failing = error
       this.#finish(waiting, { outcome: waiting.stage === 'queued' ? 'unavailable' : 'unknown', error })
     })
   }
