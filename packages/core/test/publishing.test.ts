@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { z } from 'zod'
 import {
   type Codec,
@@ -205,6 +207,35 @@ test('a publish that gets no answer rejects as unknown once its time is over, an
   const second = failureOf(() => rig.bus.publish(Tick, { n: 2 }))
   await rig.clock.advance(1_000)
   expect([(await first).code, (await second).code]).toEqual(['EVT_PUBLISH_UNKNOWN', 'EVT_PUBLISH_UNAVAILABLE'])
+})
+
+test('what a publish gave up waiting for is not kept, however long the transport stays silent', async () => {
+  await using rig = makeRig({
+    wrap: (transport) => ({ ...transport, publish: () => new Promise(() => {}) }),
+    bus: { publishTimeoutMs: 1_000 },
+  })
+  const encoded: WeakRef<Uint8Array>[] = []
+  const Large = defineEvent('rig.large', {
+    schema: type<string>(),
+    codec: {
+      contentType: 'application/x-large',
+      encode: () => {
+        const bytes = new Uint8Array(1_000)
+        encoded.push(new WeakRef(bytes))
+        return bytes
+      },
+      decode: (bytes) => bytes,
+    },
+  })
+  for (let round = 0; round < 3; round += 1) {
+    const failures = range(2_000).map(() => failureOf(() => rig.bus.publish(Large, 'x')))
+    await rig.clock.advance(2_000)
+    await Promise.all(failures)
+  }
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  // The call that was never answered has its own batch.
+  expect(encoded.filter((bytes) => bytes.deref() !== undefined).length).toBeLessThanOrEqual(600)
 })
 
 test('a partly accepted list rejects with the fate of every index', async () => {

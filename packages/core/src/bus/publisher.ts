@@ -28,6 +28,8 @@ export class Publisher {
   #queue: Waiting[] = []
   /** The engine throws away code made for classes of which a full collection finds no instance: one of each lives on here. */
   lastSent: Waiting | undefined
+  /** Of those in the queue: nobody waits for them any more. */
+  #givenUp = 0
   #flushing = false
   #idle: (() => void)[] = []
   readonly #unconfirmed = new Set<() => void>()
@@ -40,6 +42,7 @@ export class Publisher {
       const error = new Error(`no answer within ${parts.timeoutMs} ms`)
       if (waiting.stage !== 'accepted') this.failing = error
       this.#finish(waiting, { outcome: waiting.stage === 'queued' ? 'unavailable' : 'unknown', error })
+      if (waiting.stage === 'queued') this.#dropGivenUp()
     })
   }
   /** Resolves when accepted; rejects saying refused, unavailable or unknown. */
@@ -124,6 +127,13 @@ export class Publisher {
     this.#pending.stop()
   }
 
+  /** A transport that has gone silent takes nothing out of the queue. */
+  #dropGivenUp(): void {
+    this.#givenUp += 1
+    if (this.#givenUp * 2 < this.#queue.length) return
+    this.#queue = this.#queue.filter((waiting) => waiting.isListed)
+    this.#givenUp = 0
+  }
   async #flush(): Promise<void> {
     const settles = this.#parts.transport.supports.confirms === 'settled'
     while (this.#queue.length > 0) {

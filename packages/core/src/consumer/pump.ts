@@ -19,6 +19,7 @@ import type { Settler } from './settler.ts'
 import { Suspects } from './suspects.ts'
 
 const abortGraceMs = 1_000
+const consumerGraceMs = 10_000
 
 /** Moves messages from one transport consumer through the handler and back to their settlement. */
 export class Pump implements LocalReceiver, Starting {
@@ -65,10 +66,16 @@ export class Pump implements LocalReceiver, Starting {
       clock,
       consumer,
       everyMs: support.lease === 'none' ? undefined : settings.leaseMs / 3,
+      leaseMs: support.lease === 'message' ? settings.leaseMs : undefined,
       held: () => this.#holdings.leased.inOrder().map((entry) => entry.received),
       lost: (deliveries) => {
         const lost = new Set(deliveries)
         this.#lose((entry) => lost.has(entry.received))
+      },
+      // What runs goes on: its settlement tells whether somebody else has the message.
+      ended: (deliveries) => {
+        const ended = new Set(deliveries)
+        this.#lose((entry) => entry.state !== 'running' && ended.has(entry.received))
       },
       report: (error) => work.report(error, 'extend'),
     })
@@ -187,9 +194,13 @@ export class Pump implements LocalReceiver, Starting {
       this.#holdings.begin(entry)
       slots.take()
       gate.started()
-      if (suspect) void this.#suspects.recordStart(entry).then(() => work.handle(entry, this.#end))
+      if (suspect) void this.#startSuspect(entry)
       else work.handle(entry, this.#end)
     }
+  }
+  async #startSuspect(entry: Entry): Promise<void> {
+    if (await this.#suspects.recordStart(entry)) this.#parts.work.handle(entry, this.#end)
+    else this.#ended(entry, 'release')
   }
   awaitGate(): void {
     this.#gateTimer ??= this.#parts.clock.startTimer(() => {
@@ -197,10 +208,10 @@ export class Pump implements LocalReceiver, Starting {
       this.startReady()
     }, this.#parts.gate.waitMs())
   }
-  #ended(entry: Entry, outcome: Outcome): void {
+  #ended(entry: Entry, outcome: Outcome | 'release'): void {
     if (entry.received.suspect && !entry.isDirect) this.#suspects.ended()
     this.#parts.slots.give()
-    if (entry.isDirect && outcome.status === 'ack' && !entry.timedOut) {
+    if (entry.isDirect && outcome !== 'release' && outcome.status === 'ack' && !entry.timedOut) {
       this.#direct!.acknowledge(entry)
       if (!this.#direct!.hasNext()) return
     } else {
@@ -293,6 +304,7 @@ export class Pump implements LocalReceiver, Starting {
     }
     this.#leases.stop()
     running.stop()
-    await consumer.close()
+    if (!(await within(clock, deadlineMs + consumerGraceMs, consumer.close())))
+      work.report(new Error('The consumer has not closed in time and is left behind'), 'close')
   }
 }

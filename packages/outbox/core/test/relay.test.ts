@@ -107,6 +107,25 @@ test('health tells of a transport that has not answered for half a minute', asyn
   await relay.stop()
 })
 
+test('health tells of a store that has not answered for half a minute', async () => {
+  const clock = manualClock()
+  let silent = false
+  const { relay, start } = fixture({
+    pollMs: 1_000,
+    wrap: (inner) => ({ ...inner, lead: (...given) => (silent ? new Promise(() => {}) : inner.lead(...given)) }),
+  })
+  start(() => [], { clock })
+  await clock.advance(10_000)
+  silent = true
+  await clock.advance(20_000)
+  expect(relay.health()).toMatchObject({ status: 'healthy' })
+  await clock.advance(20_000)
+  expect(relay.health()).toMatchObject({
+    status: 'degraded',
+    reason: expect.stringMatching(/^the store has not answered for 3\d s$/),
+  })
+})
+
 test('a transport that keeps nothing is warned of: what it was handed is deleted from the outbox', async () => {
   for (const [durability, confirms, warnings] of [
     ['broker', 'accepted', 0],

@@ -5,10 +5,10 @@ import {
   invalidOption,
   type TransportDeadLetter,
   type TrimReport,
-  withoutPrototype,
 } from '@evt/core'
 import { decodeText } from '@evt/pg'
 import type { Ask } from './database.ts'
+import { parseHeaders } from './deliveries.ts'
 import type { Names } from './names.ts'
 import type { KnownTopic } from './topics.ts'
 
@@ -100,7 +100,7 @@ export async function readDeadLetters(
     id,
     consumer: decodeText(consumer),
     position,
-    headers: withoutPrototype(JSON.parse(headers)),
+    headers: parseHeaders(headers),
     payload,
     key: key === null ? undefined : decodeText(key),
     reason: decodeText(reason),
