@@ -153,7 +153,7 @@ export interface ConsumerEvents {
   recreated(what: string): void
 }
 
-/** One hand-over of a message to a consumer. */
+/** One hand-over of a message to a consumer. Read its fields by name: some are made at the first look. */
 export interface TransportDelivery {
   readonly headers: Headers
   readonly payload: Uint8Array

@@ -272,7 +272,9 @@ test('messages of two transports that name them by one position are two dead let
       async consume(spec, events) {
         const consumer = await transport.consume(spec, events)
         const read: Consumer['read'] = async (room, signal) =>
-          (await consumer.read(room, signal)).map((delivery) => ({ ...delivery, position: '1' }))
+          (await consumer.read(room, signal)).map((delivery) =>
+            Object.defineProperty(delivery, 'position', { value: '1' }),
+          )
         return { ...consumer, read }
       },
     }

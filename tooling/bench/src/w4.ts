@@ -1,4 +1,4 @@
-import { createBus, silentLogger } from '@evt/core'
+import { createBus, type Subscription, silentLogger } from '@evt/core'
 import { redisTransport } from '@evt/transport-redis'
 import { Queue, Worker } from 'bullmq'
 import { beeQueueAt } from './bee-queue-at.ts'
@@ -140,6 +140,7 @@ function evt(way: Way): Contender {
       const bus = createBus({ service: 'bench', logger: silentLogger, transport })
       const messagesAtOnce = Array.from({ length: batch }, () => OrderCreated.of(order))
       const { expect, handle, count } = handling()
+      let subscription: Subscription
       return {
         async prepare(messages, ledger) {
           if (way !== 'backlog') return
@@ -150,11 +151,7 @@ function evt(way: Way): Contender {
         async run(messages, ledger) {
           const all = expect(messages, ledger)
           const options = { group: 'bench', concurrency: handlersAtOnce }
-          const subscription = await bus.subscribe(
-            OrderCreated,
-            async (payload, { id }) => handle(id, payload),
-            options,
-          )
+          subscription = await bus.subscribe(OrderCreated, async (payload, { id }) => handle(id, payload), options)
           if (way === 'endToEnd')
             await publishSingly(messages, ledger, async () => (await bus.publish(OrderCreated, order)).id)
           await all

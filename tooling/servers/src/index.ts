@@ -16,10 +16,9 @@ import type { RedisOptions } from './redis.ts'
 import { type TestServer, testServer } from './test-server.ts'
 
 export { freePort } from './free-port.ts'
-export { type KilledMembers, type KilledMembersReport, keyedRounds, killMembers } from './killed-members.ts'
 export type { FreshDatabase, FreshKafka, FreshMongo, FreshPrefix } from './places.ts'
-export { type RunningProgram, sourceRun, startProgram } from './program.ts'
 export type { RunningServer } from './server-kind.ts'
+export { sourceRun } from './source-run.ts'
 export type { TestServer } from './test-server.ts'
 export type { KafkaOptions, PostgresOptions, RedisOptions }
 

@@ -20,6 +20,7 @@ import { createEncoder } from './encoder.ts'
 import { createEventList } from './event-list.ts'
 import { createGroupList } from './group-list.ts'
 import { combineHealth, partHealth, reasonOf, unhealthy } from './health.ts'
+import { holding } from './holding.ts'
 import { createPublishing } from './publishing.ts'
 import { createRouter, type Route } from './router.ts'
 import { startSubscription } from './start-subscription.ts'
@@ -47,7 +48,7 @@ const known = [
 ]
 const defaultDeadlineMs = 10_000
 const maxFired = 10_000
-const relayGraceMs = 1_000
+const graceMs = 1_000
 const transportGraceMs = 10_000
 const maxPartitions = 1_024
 
@@ -123,6 +124,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   }
   let starting: Promise<void> | undefined
   const start = () => {
+    if (state !== 'open' && starting === undefined) return Promise.reject(busClosed(service))
     starting ??= (async () => {
       await startMiddleware()
       await Promise.all([...ports.values()].map((port) => port.open()))
@@ -134,7 +136,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     return starting
   }
   const startRelay = () => {
-    if (starting === undefined) start().catch((error) => report(error, 'start'))
+    if (starting === undefined && state === 'open') start().catch((error) => report(error, 'start'))
   }
   const publishing = createPublishing({
     service,
@@ -219,21 +221,15 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     await within(clock, leftMs(), Promise.all([...ports.values()].map((port) => port.publisher.drained())))
     for (const port of ports.values()) port.publisher.abandon()
     await attempt(async () => {
-      if (starting !== undefined)
-        await inTime(
-          'Starting',
-          0,
-          starting.catch(() => undefined),
-        )
-      if (outbox !== undefined) await inTime(`The outbox ${outbox.name}`, relayGraceMs, outbox.stop())
+      // A transport whose server is away may open never, and a relay waits for a call that may never be answered.
+      if (starting !== undefined) await inTime('Starting', graceMs, Promise.allSettled([starting]))
+      if (outbox !== undefined) await inTime(`The outbox ${outbox.name}`, graceMs, outbox.stop())
     })
     state = 'closed'
     for (const each of [...middleware].reverse()) await attempt(async () => each.stop?.())
-    await Promise.all(
-      [...ports.values()].map((port) =>
-        attempt(() => inTime(`The transport ${port.name}`, transportGraceMs, port.close())),
-      ),
-    )
+    const closePort = (port: TransportPort) =>
+      inTime(`The transport ${port.name}`, transportGraceMs, port.close(leftMs() + graceMs))
+    await Promise.all([...ports.values()].map((port) => attempt(() => closePort(port))))
     closed.abort()
     if (errors.length > 0) throw errors[0]
   }
@@ -280,10 +276,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       if (runOptions.subscriptions !== undefined) await subscribeAll(runOptions.subscriptions)
       await start()
       const signals = runOptions.signals ?? ['SIGINT', 'SIGTERM']
-      // The timers of a bus hold no process, and a transport in memory has no connection that does.
-      const hold = setInterval(() => undefined, 2 ** 31 - 1)
-      try {
-        await new Promise<void>((resolve) => {
+      const stopped = () =>
+        new Promise<void>((resolve) => {
           const done = () => {
             for (const signal of signals) process.off(signal, done)
             resolve()
@@ -292,14 +286,12 @@ export function createBus(options: BusOptions<never>): Bus<never> {
           if (closed.signal.aborted) done()
           else closed.signal.addEventListener('abort', done, { once: true })
         })
-        await bus.close(runOptions.deadlineMs === undefined ? {} : { deadlineMs: runOptions.deadlineMs })
-      } finally {
-        clearInterval(hold)
-      }
+      await holding(stopped)
+      await bus.close(runOptions.deadlineMs === undefined ? {} : { deadlineMs: runOptions.deadlineMs })
     },
     async health() {
       const parts = [...ports.values()].map((port) =>
-        partHealth(`transport:${port.name}`, 'unhealthy', reasonOf(port.publisher.failing)),
+        partHealth(`transport:${port.name}`, 'unhealthy', reasonOf(port.failing)),
       )
       for (const subscription of subscriptions) parts.push(...subscription.health().parts)
       if (outbox !== undefined) parts.push(await outbox.health().catch((error) => unhealthy(outbox.name, error)))
@@ -332,7 +324,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     }),
     close(closeOptions: CloseOptions = {}) {
       checkKnown('close', closeOptions, ['deadlineMs'])
-      closing ??= close(wholeNumber('deadlineMs', closeOptions.deadlineMs, { min: 0, default: defaultDeadlineMs }))
+      const deadlineMs = wholeNumber('deadlineMs', closeOptions.deadlineMs, { min: 0, default: defaultDeadlineMs })
+      closing ??= holding(() => close(deadlineMs))
       return closing
     },
     [Symbol.asyncDispose]: () => bus.close(),

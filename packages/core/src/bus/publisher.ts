@@ -26,6 +26,8 @@ export class Publisher {
   readonly #pending: DeadlineList<Waiting>
   readonly #confirm = (waiting: Waiting): void => this.#finish(waiting, undefined)
   #queue: Waiting[] = []
+  /** The engine throws away code made for classes of which a full collection finds no instance: one of each lives on here. */
+  lastSent: Waiting | undefined
   /** Of those in the queue: nobody waits for them any more. */
   #givenUp = 0
   #flushing = false
@@ -38,17 +40,23 @@ export class Publisher {
     this.#parts = parts
     this.#pending = new DeadlineList(parts.clock, parts.timeoutMs, (waiting) => {
       const error = new Error(`no answer within ${parts.timeoutMs} ms`)
+      if (waiting.stage !== 'accepted') this.failing = error
       this.#finish(waiting, { outcome: waiting.stage === 'queued' ? 'unavailable' : 'unknown', error })
       if (waiting.stage === 'queued') this.#dropGivenUp()
     })
   }
   /** Resolves when accepted; rejects saying refused, unavailable or unknown. */
   publish(outgoing: Outgoing, nowMs?: number): Promise<Published> {
+    const handed = this.hand(outgoing, nowMs)
+    return handed instanceof Promise ? handed : Promise.resolve(handed)
+  }
+  /** The same without a promise for what is accepted at once. */
+  hand(outgoing: Outgoing, nowMs?: number): Published | Promise<Published> {
     const local = this.#flushing ? undefined : this.#parts.local()
     const accepted = local?.accept(outgoing, local.clock === this.#parts.clock ? nowMs : undefined)
     if (accepted === undefined) return this.#enqueue(outgoing)
     this.failing = undefined
-    if (!local!.isSettled || accepted.isSettled) return Promise.resolve(publishedOver(outgoing))
+    if (!local!.isSettled || accepted.isSettled) return publishedOver(outgoing)
     const published = new Promise<Published>(takeEnds)
     accepted.resolve = resolvePublished
     accepted.reject = rejectPublished
@@ -155,6 +163,7 @@ export class Publisher {
       const due = this.#queue.splice(0, settles ? 1 : maxBatch).filter((waiting) => waiting.isListed)
       if (due.length === 0) continue
       for (const waiting of due) waiting.stage = 'sent'
+      this.lastSent = due[0]
       const publishing = this.#publishBatch(due)
       // A transport that confirms late would make everybody behind wait for the first; it takes them in order all the same.
       if (!settles) await publishing

@@ -123,6 +123,34 @@ export function placeCases(factory: TransportFactory): readonly ConformanceCase[
         }),
     },
     {
+      name: 'trimming leaves what a consumer holds, which is handed over again when it goes away',
+      run: () =>
+        withTransport(factory, async (transport) => {
+          if (transport.supports.lease === 'none') return
+          const first = await consumeAs(transport, 'a', { leaseMs: 1_000 })
+          await send(
+            transport,
+            range(10).map((n) => outgoing(String(n))),
+          )
+          const held = await readSome(first, 5)
+          const [one, two] = held
+          await first.settle([one!, two!].map((delivery) => ({ delivery, as: 'ack' as const })))
+          await transport.trim(topic)
+          await first.close()
+          const second = await consumeAs(transport, 'a', { leaseMs: 1_000 })
+          const done = new Set([one!, two!].map(textOf))
+          const left = range(10)
+            .map(String)
+            .filter((text) => !done.has(text))
+          const rest = new Set((await readSome(second, left.length)).map(textOf))
+          expectThat(
+            left.every((text) => rest.has(text)),
+            'what was held and not settled is handed over again, and the rest as well',
+          )
+          await second.close()
+        }),
+    },
+    {
       name: 'a message that is too large is refused by itself and its neighbours are accepted',
       run: () =>
         withTransport(factory, async (transport) => {

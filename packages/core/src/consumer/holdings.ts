@@ -18,6 +18,8 @@ export class Holdings {
   direct = 0
   /** The engine throws away code made for classes of which a full collection finds no instance: one of each lives on here. */
   lastDirect: Entry | undefined
+  /** The same for those with a lease, with all that hangs on one: idle for long enough, a consumer would begin its next burst in slow code. */
+  lastLeased: Entry | undefined
   /** Handlers past their timeout that have not ended. */
   overdue = 0
   #idle: (() => void)[] = []
@@ -42,6 +44,7 @@ export class Holdings {
   /** Entries leave here, and with the last one whoever waits for the pump to run empty. */
   forget(entry: Entry): void {
     entry.state = 'gone'
+    this.lastLeased = entry
     this.leased.remove(entry)
     this.lanes.advance(entry)
     this.tellIdle()

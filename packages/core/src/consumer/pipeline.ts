@@ -130,6 +130,49 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     around as never,
     (delivery: ReceivedDelivery) => new Promise<Outcome>((resolve) => begin(delivery, resolve, tell)),
   )
+  const meet = (entries: readonly Entry[]): Promise<readonly Outcome[]> => {
+    const meeting = new BatchMeeting(entries.length, parts)
+    const composed = compose(
+      around as never,
+      guarded((delivery) => meeting.join(delivery)),
+    ) as Terminal
+    return Promise.all(
+      entries.map(async (entry) => {
+        const outcome = await run(entry, composed)
+        // One that ended before it reached the handler is not waited for.
+        meeting.leave(entry.delivery)
+        return outcome
+      }),
+    )
+  }
+  /** The same where no middleware is in between: with the handler's promise it makes none for a message that is read at once. */
+  const together = async (entries: readonly Entry[]): Promise<readonly Outcome[]> => {
+    const outcomes: (Outcome | undefined)[] = []
+    const reading: Promise<unknown>[] = []
+    for (const [index, entry] of entries.entries()) {
+      const failed = (thrown: unknown) => {
+        outcomes[index] = fail(thrown, entry.attempt)
+      }
+      try {
+        entry.delivery = new ReceivedDelivery(scope, entry.received, entry.attempt)
+        const ready = prepare(entry.delivery)
+        if (ready instanceof Promise) {
+          const read = ready.then((early) => {
+            outcomes[index] = early
+          }, failed)
+          reading.push(read)
+        } else outcomes[index] = ready
+      } catch (thrown) {
+        failed(thrown)
+      }
+    }
+    if (reading.length > 0) await Promise.all(reading)
+    const deliveries: ReceivedDelivery[] = []
+    for (const [index, { delivery }] of entries.entries()) if (outcomes[index] === undefined) deliveries.push(delivery!)
+    const handled = deliveries.length === 0 ? [] : await handleTogether(parts, deliveries)
+    let next = 0
+    return entries.map((_entry, index) => outcomes[index] ?? handled[next++]!)
+  }
   return {
     handle(entry, end) {
       if (around.length > 0) {
@@ -143,21 +186,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       }
       begin(entry.delivery, entry, end)
     },
-    handleBatch(entries) {
-      const meeting = new BatchMeeting(entries.length, parts)
-      const composed = compose(
-        around as never,
-        guarded((delivery) => meeting.join(delivery)),
-      ) as Terminal
-      return Promise.all(
-        entries.map(async (entry) => {
-          const outcome = await run(entry, composed)
-          // One that ended before it reached the handler is not waited for.
-          meeting.leave(entry.delivery)
-          return outcome
-        }),
-      )
-    },
+    handleBatch: (entries) => (around.length > 0 ? meet(entries) : together(entries)),
   }
 }
 
@@ -190,26 +219,30 @@ class BatchMeeting {
   }
   async #run(): Promise<void> {
     const deliveries = [...this.#arrived.keys()]
-    const outcomes = await this.#outcomes(deliveries)
+    const outcomes = await handleTogether(this.#parts, deliveries)
     let index = 0
     for (const resolve of this.#arrived.values()) resolve(outcomes[index++]!)
   }
-  async #outcomes(deliveries: readonly ReceivedDelivery[]): Promise<readonly Outcome[]> {
-    const { work, logger, consumer, settings } = this.#parts
-    const batch = new DeliveredBatch(deliveries, logger)
-    try {
-      const payloads = deliveries.map((delivery) => delivery.payload)
-      const results = await (work.handler as BatchHandler)(payloads, batch)
-      if (results === undefined) return deliveries.map((delivery) => succeeded(settings, delivery))
-      if (!isSettledList(results, deliveries.length)) throw wrongResult(consumer, results)
-      return results.map((result, index) =>
-        result.status === 'fulfilled'
-          ? succeeded(settings, deliveries[index]!)
-          : failure(settings, deliveries[index]!, result.reason),
-      )
-    } catch (thrown) {
-      return deliveries.map((delivery) => failure(settings, delivery, thrown))
-    }
+}
+
+/** One run of the handler for all of them. Never rejects. */
+async function handleTogether(
+  { work, logger, consumer, settings }: PipelineParts,
+  deliveries: readonly ReceivedDelivery[],
+): Promise<readonly Outcome[]> {
+  const batch = new DeliveredBatch(deliveries, logger)
+  try {
+    const payloads = deliveries.map((delivery) => delivery.payload)
+    const results = await (work.handler as BatchHandler)(payloads, batch)
+    if (results === undefined) return deliveries.map((delivery) => succeeded(settings, delivery))
+    if (!isSettledList(results, deliveries.length)) throw wrongResult(consumer, results)
+    return results.map((result, index) =>
+      result.status === 'fulfilled'
+        ? succeeded(settings, deliveries[index]!)
+        : failure(settings, deliveries[index]!, result.reason),
+    )
+  } catch (thrown) {
+    return deliveries.map((delivery) => failure(settings, delivery, thrown))
   }
 }
 

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Timer } from '../clock.ts'
+import { receivedBytes } from '../encoded-message.ts'
 import { evtError } from '../errors.ts'
 import { type LocalConsumer, type LocalReceiver, localConsumer } from '../memory/local.ts'
 import type { Outcome } from '../outcome.ts'
@@ -148,7 +149,7 @@ export class Pump implements LocalReceiver, Starting {
     const { stats, settings, work } = this.#parts
     const key = work.laneOf?.(received)
     const lane = key === undefined ? undefined : this.#holdings.lanes.of(key)
-    const entry = new Entry(received, received.payload.byteLength, lane)
+    const entry = new Entry(received, receivedBytes(received), lane)
     stats.received += 1
     this.#holdings.leased.add(entry)
     this.#leases.wake()

@@ -1,6 +1,6 @@
-import { crashPoint, type RelayTarget, type TransportSupport } from '@evt/core'
+import { crashPoint, payloadBytes, type RelayTarget, type TransportSupport } from '@evt/core'
 import type { Lease, OutboxRow, OutboxStore, Position } from './outbox-store.ts'
-import { publishRows, type Verdict } from './publish-rows.ts'
+import { type Problems, publishRows } from './publish-rows.ts'
 import { PublishedRows } from './published-rows.ts'
 import { RestingKeys } from './resting-keys.ts'
 import { silence } from './silence.ts'
@@ -115,6 +115,7 @@ export class Courier {
   /** Reads everything up to a fixed position from the start, in order. The next page is read while one is published. */
   async #burst(upTo: Position): Promise<void> {
     this.#failedCalls = 0
+    const known = this.#rows.known()
     let reading = this.#read(undefined, upTo)
     for (;;) {
       const page = await reading
@@ -123,8 +124,9 @@ export class Courier {
         reading = this.#read(next, upTo)
         reading.catch(() => undefined)
       }
-      if (this.#parts.supports.confirms === 'settled') await this.#publishSettled(page.due)
-      else await this.#publishAccepted(page.due)
+      const due = known.size === 0 ? page.rows : page.rows.filter((row) => !known.has(row.position))
+      if (this.#parts.supports.confirms === 'settled') await this.#publishSettled(due)
+      else await this.#publishAccepted(due)
       if (next === undefined) return
       if (!this.#mayPublish() || this.#hopeless) {
         // Its answer will not be looked at.
@@ -133,42 +135,43 @@ export class Courier {
       }
     }
   }
-  async #read(after: Position | undefined, upTo: Position): Promise<{ due: OutboxRow[]; next: Position | undefined }> {
+  async #read(
+    after: Position | undefined,
+    upTo: Position,
+  ): Promise<{ rows: readonly OutboxRow[]; next: Position | undefined }> {
     const { store, transport, batch: limit } = this.#parts
-    this.#rows.readBegins()
-    try {
-      const rows = await store.read({
-        transport: { only: transport },
-        after,
-        upTo,
-        skipKeys: this.#resting.skipKeys,
-        limit,
-        maxBytes: maxReadBytes,
-      })
-      const last = rows.at(-1)?.position
-      const bytes = rows.reduce((sum, row) => sum + (row.message?.payload.byteLength ?? 0), 0)
-      const isEnd = last === upTo || (rows.length < limit && bytes < maxReadBytes)
-      return { due: rows.filter((row) => !this.#rows.has(row.position)), next: isEnd ? undefined : last }
-    } finally {
-      this.#rows.readEnds()
-    }
+    const rows = await store.read({
+      transport: { only: transport },
+      after,
+      upTo,
+      skipKeys: this.#resting.skipKeys,
+      limit,
+      maxBytes: maxReadBytes,
+    })
+    const last = rows.at(-1)?.position
+    const isEnd = last === upTo || (rows.length < limit && bytesOf(rows) < maxReadBytes)
+    return { rows, next: isEnd ? undefined : last }
   }
   async #publishAccepted(due: readonly OutboxRow[]): Promise<void> {
     // Where a batch may be accepted in parts, a key's next message may only follow once the one before is known to be there.
     const wholeBatches = this.#parts.supports.publishOrder === 'prefix' && this.#parts.onRefused === 'park'
-    let rest = due.filter((row) => !this.#resting.has(row))
+    let rest = this.#awake(due)
     while (rest.length > 0 && !this.#hopeless) {
       if (!this.#mayPublish()) return
       const now = wholeBatches ? rest : firstOfEachKey(rest)
-      const chosen = new Set(now)
       this.#askedMs = this.#parts.target.clock.monotonicMs()
-      const verdicts = await publishRows(this.#parts, now).finally(() => {
+      const problems = await publishRows(this.#parts, now).finally(() => {
         this.#askedMs = undefined
       })
-      this.#countCall(verdicts, hopelessCalls)
-      this.#rows.remove(await this.#settle(now, verdicts))
-      rest = wholeBatches ? [] : rest.filter((row) => !chosen.has(row) && !this.#resting.has(row))
+      this.#countCall(now, problems, hopelessCalls)
+      this.#rows.remove(await this.#settle(now, problems))
+      if (wholeBatches) return
+      const chosen = new Set(now)
+      rest = this.#awake(rest.filter((row) => !chosen.has(row)))
     }
+  }
+  #awake(rows: readonly OutboxRow[]): readonly OutboxRow[] {
+    return this.#resting.size === 0 ? rows : rows.filter((row) => !this.#resting.has(row))
   }
   /** The transport keeps the order of calls; one slow group must not keep a key from all the others. */
   async #publishSettled(due: readonly OutboxRow[]): Promise<void> {
@@ -184,9 +187,9 @@ export class Courier {
   }
   async #publishOne(row: OutboxRow): Promise<void> {
     try {
-      const verdicts = await publishRows(this.#parts, [row])
-      this.#countCall(verdicts, settledWindow)
-      this.#rows.remove(await this.#settle([row], verdicts))
+      const problems = await publishRows(this.#parts, [row])
+      this.#countCall([row], problems, settledWindow)
+      this.#rows.remove(await this.#settle([row], problems))
     } catch (error) {
       this.#report(error)
       this.#resting.add(row)
@@ -196,16 +199,16 @@ export class Courier {
     }
   }
   /** Acts on what became of rows; answers which were accepted. */
-  async #settle(rows: readonly OutboxRow[], verdicts: readonly Verdict[]): Promise<Position[]> {
+  async #settle(rows: readonly OutboxRow[], problems: Problems): Promise<Position[]> {
     const accepted: Position[] = []
     const refused: { position: Position; reason: string }[] = []
-    for (const [index, row] of rows.entries()) {
-      const verdict = verdicts[index]!
-      if (verdict.status === 'accepted') accepted.push(row.position)
-      else if (verdict.status === 'refused' && this.#parts.onRefused === 'park') {
-        refused.push({ position: row.position, reason: reasonOf(verdict.error) })
+    for (const row of rows) {
+      const problem = problems.get(row)
+      if (problem === undefined) accepted.push(row.position)
+      else if (problem.status === 'refused' && this.#parts.onRefused === 'park') {
+        refused.push({ position: row.position, reason: reasonOf(problem.error) })
       } else {
-        this.#report(verdict.error)
+        this.#report(problem.error)
         this.#resting.add(row)
       }
     }
@@ -223,8 +226,8 @@ export class Courier {
     }
     return accepted
   }
-  #countCall(verdicts: readonly Verdict[], limit: number): void {
-    const isFailed = verdicts.every((verdict) => verdict.status === 'failed')
+  #countCall(rows: readonly OutboxRow[], problems: Problems, limit: number): void {
+    const isFailed = rows.every((row) => problems.get(row)?.status === 'failed')
     this.#failedCalls = isFailed ? this.#failedCalls + 1 : 0
     if (this.#failedCalls >= limit || this.#resting.size > maxResting) this.#giveUp()
   }
@@ -254,6 +257,10 @@ function firstOfEachKey(rows: readonly OutboxRow[]): readonly OutboxRow[] {
     seen.add(key)
     return true
   })
+}
+
+function bytesOf(rows: readonly OutboxRow[]): number {
+  return rows.reduce((sum, { message }) => sum + (message === undefined ? 0 : payloadBytes(message)), 0)
 }
 
 function reasonOf(error: unknown): string {

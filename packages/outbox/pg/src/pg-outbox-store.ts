@@ -12,7 +12,7 @@ import {
 } from '@evt/pg'
 import { Floor } from './floor.ts'
 import { insertRows } from './insert-rows.ts'
-import { readingStatement, toOutboxRow, type WrittenRow } from './outbox-rows.ts'
+import { reading, toOutboxRow, type WrittenRow } from './outbox-rows.ts'
 
 export interface PgOutboxStoreOptions {
   /** A pg `Pool`. Whoever creates it closes it. */
@@ -31,7 +31,6 @@ export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTran
   const { pool, schema = 'public', table: name = 'evt_outbox', clock = systemClock } = options
   const table = quotedTable(schema, name)
   const leadTable = quotedTable(schema, `${name}_lead`)
-  const reading = readingStatement(table)
   const newest = `(select max(id)::text from ${table} where refused is null and id > $1)`
   const ask = async (operation: string, sql: string, values: readonly unknown[] = []) => {
     try {
@@ -105,16 +104,9 @@ export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTran
         const { rows } = await ask('Reading the outbox', `select ${newest} as bound`, [above])
         return (rows[0] as { bound: Position | null }).bound
       }),
-    async read({ transport, after, upTo, skipKeys, limit, maxBytes }) {
-      const { rows } = await ask('Reading the outbox', reading, [
-        after ?? floor.below(upTo),
-        upTo,
-        arrayLiteral(skipKeys.map(encodeText)),
-        limit,
-        maxBytes,
-        'only' in transport ? transport.only : null,
-        arrayLiteral('noneOf' in transport ? transport.noneOf : []),
-      ])
+    async read(range) {
+      const { sql, values } = reading(table, range.after ?? floor.below(range.upTo), range)
+      const { rows } = await ask('Reading the outbox', sql, values)
       const found = (rows as WrittenRow[]).map((row): OutboxRow => toOutboxRow(row))
       floor.found(found[0]?.position)
       return found
