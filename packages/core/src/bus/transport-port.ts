@@ -121,6 +121,7 @@ export class TransportPort {
     const opening = this.#opening
     if (opening === undefined) return
     if (!(await within(this.#parts.clock, limitMs, Promise.allSettled([opening])))) {
+      this.#parts.report(new Error(`The transport ${this.name} has not opened in time and is left behind`), 'close')
       // Whoever gets a connection after all has no use for it any more.
       opening.then(() => this.transport.close()).catch(() => undefined)
       return
