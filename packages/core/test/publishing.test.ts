@@ -238,6 +238,35 @@ test('what a publish gave up waiting for is not kept, however long the transport
   expect(encoded.filter((bytes) => bytes.deref() !== undefined).length).toBeLessThanOrEqual(600)
 })
 
+test('a topic that cannot be declared fails its own messages, and those of a key behind them, and nothing else', async () => {
+  await using rig = makeRig({
+    wrap: (transport) => ({
+      ...transport,
+      declare: async (topic) => {
+        if (topic.name === 'evt.rig.tock') throw new Error('not allowed')
+        return transport.declare(topic)
+      },
+    }),
+  })
+  const published = await rig.bus
+    .publishMany([
+      Tock.of({ n: 1 }, { key: 'a' }),
+      Tick.of({ n: 2 }, { key: 'b' }),
+      Tick.of({ n: 3 }, { key: 'a' }),
+      Tick.of({ n: 4 }),
+    ])
+    .catch((error: unknown) => error)
+  expect(published).toMatchObject({
+    code: 'EVT_PUBLISH_PARTIAL',
+    details: {
+      failures: [
+        { index: 0, outcome: 'unavailable' },
+        { index: 2, outcome: 'unavailable' },
+      ],
+    },
+  })
+})
+
 test('a partly accepted list rejects with the fate of every index', async () => {
   await using rig = makeRig({
     wrap: (transport) => ({

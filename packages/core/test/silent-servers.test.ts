@@ -1,5 +1,5 @@
-import type { Consumer, Transport } from '../src/index.ts'
-import { makeRig, type Numbered, Tick } from './rig.ts'
+import { type Consumer, isEvtError, type Transport } from '../src/index.ts'
+import { door, makeRig, type Numbered, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
 /** Puts something in place of verbs of every consumer. */
@@ -120,4 +120,32 @@ test.each<[string, (transport: Transport) => Transport]>([
   await closing
   await Promise.race([subscribing, settle()])
   expect(rig.reports.some(({ during }) => during.endsWith('close'))).toBe(true)
+})
+
+test('a publish that begins while its bus gives up on a silent transport ends too', async () => {
+  const stopping = door()
+  const outbox = {
+    name: 'test',
+    scope: undefined,
+    ambient: () => undefined,
+    append: async () => {},
+    store: async () => {},
+    start: async () => {},
+    async stop() {
+      stopping.open()
+      await never()
+    },
+    health: async () => ({ name: 'test', status: 'healthy' as const }),
+  }
+  await using rig = makeRig({ wrap: (transport) => ({ ...transport, publish: never }), bus: { outbox } })
+  await rig.bus.start()
+  const closing = rig.bus.close({ deadlineMs: 1_000 })
+  await stopping.opened
+  let end: unknown
+  void rig.bus.publish(Tick, { n: 1 }).catch((error: unknown) => {
+    end = error
+  })
+  await rig.clock.advance(60_000)
+  await closing
+  expect(isEvtError(end)).toBe(true)
 })

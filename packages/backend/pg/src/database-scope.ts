@@ -1,3 +1,4 @@
+import { evtError, systemClock, type Timer } from '@evt/core'
 import { withConnection } from './connection.ts'
 import { sqlState } from './errors.ts'
 import type { PgPoolLike, PgQueryable } from './pg-pool.ts'
@@ -13,6 +14,8 @@ const exact = `(select system_identifier from pg_catalog.pg_control_system())::t
 // Some hosted servers keep the control file to themselves; name and oid then stand for the identity.
 const approximate = `'?/' || ${oid}::text || '/' || pg_catalog.current_database()::text`
 const known = new WeakMap<PgPoolLike, DatabaseScope>()
+/** How long a transaction waits for the connection on which the scope is asked. */
+const patienceMs = 2_000
 
 /** The scope of a pool if a connection of it was ever asked. */
 export function knownScope(pool: PgPoolLike): DatabaseScope | undefined {
@@ -38,6 +41,29 @@ export async function identify(pool: PgPoolLike, connection: PgQueryable): Promi
 /** The scope of a pool, asked on a connection of its own where it is not known yet. */
 export async function scopeOf(pool: PgPoolLike): Promise<DatabaseScope> {
   return knownScope(pool) ?? (await withConnection(pool, (connection) => identify(pool, connection)))
+}
+
+/**
+ * The same for somebody who is in a transaction already. Where transactions hold every connection of the pool, none of them
+ * would ever get another one: so each is refused after a while, and the first to end leaves a connection to ask on.
+ */
+export async function scopeForTransaction(pool: PgPoolLike): Promise<DatabaseScope> {
+  const known = knownScope(pool)
+  if (known !== undefined) return known
+  const asked = scopeOf(pool)
+  // Whoever has been refused does not look at it any more.
+  asked.catch(() => undefined)
+  let timer: Timer | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = systemClock.startTimer(() => reject(noConnection()), patienceMs)
+  })
+  return Promise.race([asked, late]).finally(() => timer?.cancel())
+}
+
+function noConnection(): Error {
+  const operation = 'Asking which database the pool leads to'
+  const message = `${operation} found no connection that is free: call migrate or start before the first transaction`
+  return evtError('EVT_PG_UNAVAILABLE', message, { operation }, { retryable: true })
 }
 
 async function ask(connection: PgQueryable, expression: string): Promise<string> {

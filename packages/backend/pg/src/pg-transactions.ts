@@ -2,7 +2,7 @@ import { checkFunction, checkKnown, evtError, type Transactions, wholeNumber } f
 import { adopt, foreignTransaction } from './adopt.ts'
 import { ambientTransaction, openTransactions, runInside, runOutside } from './ambient.ts'
 import { takeConnection } from './connection.ts'
-import { identify, knownScope, scopeOf } from './database-scope.ts'
+import { identify, knownScope, scopeForTransaction } from './database-scope.ts'
 import type { PgExecutor, PgPoolLike, PgQueryable } from './pg-pool.ts'
 import { control, isPgTransaction, type PgTransaction } from './pg-transaction.ts'
 import { runTransaction } from './run-transaction.ts'
@@ -41,11 +41,11 @@ export function pgTransactions(options: PgTransactionsOptions): PgTransactions {
   const opening = idleMs === 0 ? 'begin' : `begin; set local idle_in_transaction_session_timeout = ${idleMs}`
 
   const resolve = async (transaction: unknown): Promise<PgTransaction> => {
-    if (!isPgTransaction(transaction)) return (await adopt(transaction, await scopeOf(pool))).handle
+    if (!isPgTransaction(transaction)) return (await adopt(transaction, await scopeForTransaction(pool))).handle
     if (!transaction[control].isOpen) {
       throw evtError('EVT_TX_CLOSED', 'The transaction has ended', { outbox: 'pg' })
     }
-    const { value } = knownScope(pool) ?? (await scopeOf(pool))
+    const { value } = knownScope(pool) ?? (await scopeForTransaction(pool))
     if (transaction.scope !== value) throw foreignTransaction(value, transaction.scope)
     return transaction
   }
@@ -76,7 +76,7 @@ export function pgTransactions(options: PgTransactionsOptions): PgTransactions {
     },
     async join(transaction, work) {
       if (isPgTransaction(transaction)) return runInside(await resolve(transaction), work)
-      const adopted = await adopt(transaction, await scopeOf(pool))
+      const adopted = await adopt(transaction, await scopeForTransaction(pool))
       try {
         const result = await runInside(adopted.handle, work)
         const doom = adopted.seal()

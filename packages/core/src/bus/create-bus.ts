@@ -219,13 +219,14 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     for (const port of ports.values()) port.publisher.abandonUnconfirmed()
     if (firing > 0) await within(clock, leftMs(), new Promise<void>((resolve) => fireIdle.push(resolve)))
     await within(clock, leftMs(), Promise.all([...ports.values()].map((port) => port.publisher.drained())))
+    // From here on nobody watches how long a publish takes.
+    state = 'closed'
     for (const port of ports.values()) port.publisher.abandon()
     await attempt(async () => {
       // A transport whose server is away may open never, and a relay waits for a call that may never be answered.
       if (starting !== undefined) await inTime('Starting', graceMs, Promise.allSettled([starting]))
       if (outbox !== undefined) await inTime(`The outbox ${outbox.name}`, graceMs, outbox.stop())
     })
-    state = 'closed'
     for (const each of [...middleware].reverse()) await attempt(async () => each.stop?.())
     const closePort = (port: TransportPort) =>
       inTime(`The transport ${port.name}`, transportGraceMs, port.close(leftMs() + graceMs))

@@ -164,7 +164,7 @@ export class Courier {
         this.#askedMs = undefined
       })
       this.#countCall(now, problems, hopelessCalls)
-      this.#rows.remove(await this.#settle(now, problems))
+      await this.#settle(now, problems)
       if (wholeBatches) return
       const chosen = new Set(now)
       rest = this.#awake(rest.filter((row) => !chosen.has(row)))
@@ -189,7 +189,7 @@ export class Courier {
     try {
       const problems = await publishRows(this.#parts, [row])
       this.#countCall([row], problems, settledWindow)
-      this.#rows.remove(await this.#settle([row], problems))
+      await this.#settle([row], problems)
     } catch (error) {
       this.#report(error)
       this.#resting.add(row)
@@ -198,8 +198,8 @@ export class Courier {
       this.#changed()
     }
   }
-  /** Acts on what became of rows; answers which were accepted. */
-  async #settle(rows: readonly OutboxRow[], problems: Problems): Promise<Position[]> {
+  /** Acts on what became of rows. */
+  async #settle(rows: readonly OutboxRow[], problems: Problems): Promise<void> {
     const accepted: Position[] = []
     const refused: { position: Position; reason: string }[] = []
     for (const row of rows) {
@@ -213,8 +213,9 @@ export class Courier {
       }
     }
     this.published += accepted.length
+    if (accepted.length > 0) this.#rows.remove(accepted)
     const lease = this.#parts.lead()
-    if (refused.length === 0 || lease === undefined) return accepted
+    if (refused.length === 0 || lease === undefined) return
     crashPoint('outbox.refused')
     if (await this.#parts.store.park(lease, refused)) {
       crashPoint('outbox.parked')
@@ -224,7 +225,6 @@ export class Courier {
         'refused messages were put aside',
       )
     }
-    return accepted
   }
   #countCall(rows: readonly OutboxRow[], problems: Problems, limit: number): void {
     const isFailed = rows.every((row) => problems.get(row)?.status === 'failed')

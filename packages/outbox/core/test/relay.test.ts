@@ -191,6 +191,20 @@ test('a refused message is put aside and its key goes on', async () => {
   await relay.stop()
 })
 
+test('a refused message that cannot be put aside makes no duplicates of those accepted with it', async () => {
+  const clock = manualClock()
+  const { store, relay, published, write, start } = fixture({
+    wrap: (inner) => ({ ...inner, park: () => Promise.reject(new Error('permission denied')) }),
+  })
+  await write('a1', 'b1', 'c1')
+  start(failing('refused', 'b1'), { clock })
+  await clock.advance(60_000)
+  expect(published().filter((text) => text !== 'b1')).toEqual(['a1', 'c1'])
+  expect(published().filter((text) => text === 'b1').length).toBeGreaterThan(1)
+  expect(await store.count()).toEqual({ waiting: 1, parked: 0 })
+  expect(relay.health()).toMatchObject({ status: 'degraded', reason: 'permission denied' })
+})
+
 test('with onRefused "block" a refused message holds its key, and only that', async () => {
   const { relay, published, write, start } = fixture({ onRefused: 'block' })
   await write('a1', 'a2', 'b1', 'b2')

@@ -226,3 +226,29 @@ test('a connection to a server that has become a standby is not used again, in a
   expect(await store.lead('me', 1_000)).toMatchObject({ owner: 'me' })
   await pool.end()
 })
+
+test('foreign transactions that hold every connection of a pool nobody has asked yet end, and later ones succeed', async () => {
+  await pgOutbox({ pool: database.pool, relay: false }).migrate()
+  const pool = new pgClient.Pool({ connectionString: database.url, max: 2 })
+  const pg = pgOutbox({ pool, relay: false })
+  const publish = async () => {
+    const client = await pool.connect()
+    try {
+      await client.query('begin')
+      await pg.append(client, [message('k', 'text')])
+      await client.query('commit')
+    } catch (error) {
+      await client.query('rollback')
+      throw error
+    } finally {
+      client.release()
+    }
+  }
+  const first = await Promise.all([failure(publish()), failure(publish())])
+  const refused = first.filter((error) => error !== undefined)
+  expect(refused.length).toBeGreaterThan(0)
+  for (const error of refused) expect(error).toMatchObject({ code: 'EVT_PG_UNAVAILABLE', retryable: true })
+  await Promise.all([publish(), publish()])
+  expect((await pg.count()).waiting).toBe(4 - refused.length)
+  await pool.end()
+})
