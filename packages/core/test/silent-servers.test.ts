@@ -1,4 +1,4 @@
-import { type Consumer, isEvtError, type Transport } from '../src/index.ts'
+import { type Consumer, type ConsumerEvents, isEvtError, type Transport } from '../src/index.ts'
 import { door, makeRig, type Numbered, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
@@ -148,4 +148,24 @@ test('a publish that begins while its bus gives up on a silent transport ends to
   await rig.clock.advance(60_000)
   await closing
   expect(isEvtError(end)).toBe(true)
+})
+
+test('a drain for a rebalance leaves no timer behind when its deadline passes over a handler that does not end', async () => {
+  let told: ConsumerEvents | undefined
+  const wrap = (transport: Transport): Transport => ({
+    ...transport,
+    consume(spec, events) {
+      told = events
+      return transport.consume(spec, events)
+    },
+  })
+  await using rig = makeRig({ wrap })
+  await rig.bus.subscribe(Tick, never, { group: 'a', timeoutMs: 600_000 })
+  await rig.bus.publish(Tick, { n: 1 })
+  await rig.clock.advance(1_000)
+  const before = rig.clock.armed
+  const revoked = told!.revoking([0], 1_000)
+  await rig.clock.advance(2_000)
+  await revoked
+  expect(rig.clock.armed).toBeLessThanOrEqual(before)
 })

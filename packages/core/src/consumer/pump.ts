@@ -277,8 +277,10 @@ export class Pump implements LocalReceiver, Starting {
     this.#endings.releaseUnstarted(isTheirs)
     const running = () => this.#holdings.running.items().some(isTheirs)
     const { clock } = this.#parts
+    const untilMs = clock.monotonicMs() + deadlineMs
     const drained = async () => {
-      while (running()) await new Promise<void>((resolve) => clock.startTimer(resolve, 5))
+      while (running() && clock.monotonicMs() < untilMs)
+        await new Promise<void>((resolve) => clock.startTimer(resolve, 5))
       await this.settler.drained()
     }
     await within(clock, deadlineMs, drained())

@@ -92,8 +92,8 @@ export async function readDeadLetters(
   if (after !== undefined && !isId(after)) throw invalidOption('after', 'expected the id of a dead letter')
   const rows = await ask<LetterRow>(
     'Reading dead letters',
-    `select id, consumer, position, key, headers, payload, reason, history from ${quoted.dead_letter}
-     where topic_id = $1 and id > $2 order by id limit $3`,
+    `select id::text, consumer, position::text, key, headers, payload, reason, history from ${quoted.dead_letter} as letter
+     where topic_id = $1 and id > $2 order by letter.id limit $3`,
     [topic.id, after ?? '0', limit],
   )
   return rows.map(({ id, consumer, position, key, headers, payload, reason, history }) => ({
