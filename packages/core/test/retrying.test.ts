@@ -23,6 +23,29 @@ test('a handler that fails k times runs k+1 times, attempts 1 to k+1, with gaps 
   expect(subscription.stats()).toMatchObject({ acknowledged: 1, retried: 4, deadLettered: 0 })
 })
 
+test('the log is told of every run that failed and will be retried, and of none whose message had not failed', async () => {
+  const lines: object[] = []
+  const info = (fields: object, message?: string) => void lines.push({ ...fields, message })
+  await using rig = makeRig({ bus: { logger: { debug() {}, info, warn() {}, error() {} } } })
+  const error = new Error('gateway is down')
+  await rig.bus.subscribe(
+    Tick,
+    ({ n }, { attempt }) => {
+      if (n === 2) retry('the store is away', { afterMs: 40_000, counted: false })
+      if (attempt < 3) throw error
+    },
+    { group: 'a', retry: steady },
+  )
+  await rig.bus.publish(Tick, { n: 1 })
+  await rig.bus.publish(Tick, { n: 2 })
+  await rig.clock.advance(1_000)
+  const message = 'run failed, will be retried'
+  expect(lines).toEqual([
+    { consumer: 'rig/a', attempt: 1, afterMs: 100, error, message },
+    { consumer: 'rig/a', attempt: 2, afterMs: 200, error, message },
+  ])
+})
+
 test('retries that wait at the transport keep their gaps and their attempts as well', async () => {
   await using rig = makeRig()
   const runs: [number, number][] = []
