@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Settles entries of one stream and renews the lease of the session that holds them, if it has not been given up.
 -- KEYS: sessions, attempts, due, dead letters, dead letters per consumer, stream
 -- ARGV: session, leaseMs, group, label of the stream, number of ids to acknowledge, the ids, then five for each other settlement:
