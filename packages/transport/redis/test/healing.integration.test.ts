@@ -188,6 +188,18 @@ redis.describe('a reader whose server has lost something', () => {
     await place.client.config('SET', 'maxmemory', '0')
   })
 
+  test('an entry whose fields somebody repeated thousands of times is dead-lettered as it was read', async () => {
+    const transport = await place.transport()
+    const consumer = await consumeAs(transport, 'a')
+    const repeated = range(5_000).flatMap((n) => ['payload', String(n)])
+    await place.client.xadd(place.key('stream'), '*', ...repeated)
+    const [delivery] = await readSome(consumer, 1)
+    await consumer.settle([{ delivery: delivery!, as: 'deadLetter', reason: 'no', history: [] }])
+    const letters = await transport.readDeadLetters(topic, { limit: 10 })
+    expect(letters.map(({ payload }) => Buffer.from(payload).toString())).toEqual(['4999'])
+    await consumer.close()
+  })
+
   test('a replica is refused when it is opened and named when a master becomes one', async () => {
     const transport = await place.transport()
     const consumer = await consumeAs(transport, 'a')
