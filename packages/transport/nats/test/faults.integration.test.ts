@@ -126,6 +126,21 @@ for (const server of [nats, natsFloor]) {
       await consumer.close()
     })
 
+    it('trims nothing that a consumer of somebody else has not acknowledged, and names it', async () => {
+      const transport = await open()
+      await transport.declare({ name: topic, partitions: undefined })
+      const manager = await connection.jetstreamManager()
+      await manager.consumers.add(stream(), { durable_name: 'theirs', ack_policy: 'explicit' as never })
+      const consumer = await transport.consume(specOf('a'), listener())
+      await transport.publish([outgoing('one'), outgoing('two')])
+      await consumer.settle(acks(await readSome(consumer, 2)))
+      expect(await transport.trim(topic)).toEqual({ removed: 0, heldBackBy: 'theirs' })
+      const theirs = await connection.jetstream().consumers.get(stream(), 'theirs')
+      for (const _message of [1, 2]) await (await theirs.next())!.ackAck()
+      expect(await transport.trim(topic)).toEqual({ removed: 2, heldBackBy: null })
+      await consumer.close()
+    })
+
     it('makes a consumer that was deleted again, says so, and goes on behind what the group had acknowledged', async () => {
       const transport = await open()
       const told = listener()
