@@ -212,6 +212,8 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
       const consumers = await consumersOf(ask, topic)
       for (const info of consumers) {
         const key = floorKey(topic.stream, info.name)
+        // Of those that are not read here nothing is remembered.
+        if (!floors.has(key)) continue
         floors.set(key, { sequence: info.ack_floor.stream_seq, created: stream.created })
         if (topic.partitions !== undefined) continue
         const place = { stream: topic.stream, created: stream.created, firstSequence: stream.state.first_seq }
