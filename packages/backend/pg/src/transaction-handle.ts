@@ -1,6 +1,7 @@
 import { evtError } from '@evt/core'
 import { lastAnswer, type PgAnswer, type PgQueryable } from './pg-pool.ts'
 import { control, type LastStatement, type PgQuery, type PgTransaction } from './pg-transaction.ts'
+import { runStatement } from './run-statement.ts'
 
 /** A transaction as its opener sees it. */
 export interface OpenTransaction {
@@ -25,6 +26,9 @@ export interface OpenTransaction {
  */
 export function openTransaction(queryable: PgQueryable, scope: string, opening: string | undefined): OpenTransaction {
   const isOwned = opening !== undefined
+  // A client of somebody else may have another use for a third argument.
+  const ask = (sql: string, values?: unknown[]) =>
+    isOwned ? runStatement(queryable, sql, values) : queryable.query(sql, values)
   const before: ((query: PgQuery) => Promise<LastStatement | undefined>)[] = []
   const after: (() => void)[] = []
   let unsent = opening
@@ -41,7 +45,7 @@ export function openTransaction(queryable: PgQueryable, scope: string, opening: 
     waiting += 1
     const isShared = unsent !== undefined && values === undefined
     if (unsent !== undefined) {
-      beginning = queryable.query(isShared ? `${unsent}; ${sql}` : unsent)
+      beginning = ask(isShared ? `${unsent}; ${sql}` : unsent)
       unsent = undefined
     }
     try {
@@ -54,13 +58,13 @@ export function openTransaction(queryable: PgQueryable, scope: string, opening: 
     } finally {
       waiting -= 1
     }
-    return queryable.query(sql, values)
+    return ask(sql, values)
   }
   const send: PgQuery = async <Row>(sql: string, values?: readonly unknown[]) => {
     const copied = values === undefined ? undefined : [...values]
     try {
       let answered: Promise<PgAnswer>
-      if (unsent === undefined && waiting === 0 && doom === undefined) answered = queryable.query(sql, copied)
+      if (unsent === undefined && waiting === 0 && doom === undefined) answered = ask(sql, copied)
       else {
         answered = withBegin(sql, copied)
         early.push(answered)
