@@ -70,7 +70,7 @@ export function pgTransactions(options: PgTransactionsOptions): PgTransactions {
         throw error
       }
       const same = open.find((transaction) => transaction.scope === found)
-      if (same === undefined) return runTransaction(taken, found, opening, work)
+      if (same === undefined) return await runTransaction(taken, found, opening, work)
       taken.release()
       return runNested(same, work)
     },

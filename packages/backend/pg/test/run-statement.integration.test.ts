@@ -59,12 +59,10 @@ describe.each(Object.entries(wrappers))('a connection %s', (_which, wrap) => {
   })
 })
 
-test('the stack of a failure leads to whoever asked', async () => {
-  const connection = await database.pool.connect()
+test('the stack of a failure in a transaction leads to whoever asked', async () => {
   async function whoAsks() {
-    await runStatement(connection, 'select nothing')
+    await pgTransactions({ pool: database.pool }).run((transaction) => transaction.query('select $1/0', [1]))
   }
   const error = (await whoAsks().catch((thrown: unknown) => thrown)) as Error
-  connection.release()
   expect(error.stack).toContain('whoAsks')
 })
