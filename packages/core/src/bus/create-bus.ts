@@ -3,7 +3,7 @@ import { jsonCodec } from '../codec.ts'
 import type { Subscription } from '../consumer/running-subscription.ts'
 import { checkDefaults } from '../consumer/settings.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
-import { evtError } from '../errors.ts'
+import { evtError, isEvtError } from '../errors.ts'
 import type { AnyEvent, EventGroup } from '../event.ts'
 import { consoleLogger, guardedLogger } from '../logger.ts'
 import { checkMiddleware } from '../middleware.ts'
@@ -122,14 +122,18 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     return middlewareStarting
   }
   let starting: Promise<void> | undefined
+  let usesOutbox = false
   const start = () => {
     if (state !== 'open' && starting === undefined) return Promise.reject(busClosed(service))
+    usesOutbox = outbox !== undefined
     starting ??= (async () => {
       await startMiddleware()
       await Promise.all([...ports.values()].map((port) => port.open()))
-      await outbox?.start(target)
+      if (state !== 'closed') await outbox?.start(target)
     })().catch((error) => {
       starting = undefined
+      // Whose it is has started it, and will stop it.
+      if (isEvtError(error, 'EVT_OUTBOX_SHARED')) usesOutbox = false
       throw error
     })
     return starting
@@ -218,7 +222,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       // A transport whose server is away may open never.
       if (starting !== undefined) await within(clock, leftMs() + graceMs, Promise.allSettled([starting]))
       // A relay waits for the call under way, which a transport that has gone silent never answers.
-      if (outbox !== undefined) await within(clock, leftMs() + graceMs, outbox.stop())
+      if (usesOutbox) await within(clock, leftMs() + graceMs, outbox!.stop())
     })
     state = 'closed'
     for (const each of [...middleware].reverse()) await attempt(async () => each.stop?.())
