@@ -111,6 +111,8 @@ export async function redisTransportPackage() {
   const bus = createBus({ service: 'orders', transport: redisTransport({ client }) })
   await bus.subscribe(charge)
   await bus.publish(OrderCreated, order)
+  await bus.run() // until SIGTERM
+  await client.quit() // it is yours, and would keep the process alive
 }
 
 export function natsTransportPackage() {
