@@ -71,8 +71,9 @@ export function idempotencyPackage() {
     }),
     { group: 'payment' },
   )
-  const bus = createBus({ service: 'mail', transport, use: [idempotency({ store: pgIdempotencyStore({ pool }) })] })
-  return [charge, bus]
+  const payments = createBus({ service: 'payments', transport, outbox: pg }) // runs charge: what it returns needs the outbox
+  const mail = createBus({ service: 'mail', transport, use: [idempotency({ store: pgIdempotencyStore({ pool }) })] })
+  return [charge, payments, mail]
 }
 
 export async function idempotencyPgPackage() {
