@@ -270,9 +270,13 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     start,
     async run(runOptions: RunOptions = {}) {
       checkKnown('run', runOptions, ['subscriptions', 'signals', 'deadlineMs'])
-      if (runOptions.subscriptions !== undefined) await subscribeAll(runOptions.subscriptions)
+      const { subscriptions: definitions, signals = ['SIGINT', 'SIGTERM'] } = runOptions
+      checkSignals(signals)
+      if (definitions !== undefined) {
+        if (!Array.isArray(definitions)) throw invalidOption('subscriptions', 'expected a list')
+        await subscribeAll(definitions)
+      }
       await start()
-      const signals = runOptions.signals ?? ['SIGINT', 'SIGTERM']
       const stopped = () =>
         new Promise<void>((resolve) => {
           const done = () => {
@@ -364,6 +368,12 @@ function eventsIn(given: AnyEvent | readonly AnyEvent[] | EventGroup): readonly 
   if (Array.isArray(given)) return given
   if (typeof given !== 'object' || given === null) throw invalidOption('events', 'expected what defineEvent returns')
   return '~event' in given ? [given as AnyEvent] : Object.values(given)
+}
+/** A signal that does not exist would be waited for in silence, while the real one ends the process at once. */
+function checkSignals(signals: readonly NodeJS.Signals[]): void {
+  const { signals: existing } = process.getBuiltinModule('node:os').constants
+  if (!Array.isArray(signals) || signals.some((signal) => existing[signal as NodeJS.Signals] === undefined))
+    throw invalidOption('signals', 'expected a list of names of signals, such as SIGTERM')
 }
 function checkTransport(option: string, transport: Transport): void {
   checkMethods(option, transport, ['open', 'declare', 'publish', 'consume', 'close'])
