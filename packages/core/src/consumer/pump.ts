@@ -3,6 +3,7 @@ import type { Timer } from '../clock.ts'
 import { receivedBytes } from '../encoded-message.ts'
 import { evtError } from '../errors.ts'
 import { type LocalConsumer, type LocalReceiver, localConsumer } from '../memory/local.ts'
+import type { MemoryItem } from '../memory/memory-item.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Room, TransportDelivery } from '../transport.ts'
 import { within } from '../within.ts'
@@ -101,6 +102,9 @@ export class Pump implements LocalReceiver, Starting {
   receive(): void {
     // A publisher calls this: its ambient transaction and its like are none of the handler's.
     if (!this.#starting && this.mayStart()) this.#scope.runInAsyncScope(this.startReady, this)
+  }
+  running(): readonly MemoryItem[] {
+    return this.#direct?.running() ?? []
   }
   pause(): void {
     this.#paused = true

@@ -48,7 +48,7 @@ export async function inspect(ask: Ask, { quoted }: Names, topic: KnownTopic): P
        select coalesce(sum(cardinality(ids)) filter (where owner is null and due_at <= statement_timestamp()), 0) as lag,
          coalesce(sum(cardinality(ids)) filter (where owner is not null), 0) as running,
          coalesce(sum(cardinality(ids)) filter (where owner is null and due_at > statement_timestamp()), 0) as delayed,
-         min(ids[1]) filter (where owner is null) as oldest
+         min(ids[1]) as oldest
        from ${quoted.parcel} as parcel where parcel.group_id = receiver.id
      ) as load where receiver.topic_id = $1 order by receiver.id`,
     [topic.id],

@@ -167,6 +167,39 @@ redis.describe('a reader whose server has lost something', () => {
     await publish(transport, 1)
   })
 
+  test('messages are read, settled and trimmed while the server has no memory left, for nothing else would free any', async () => {
+    const transport = await place.transport()
+    const consumer = await consumeAs(transport, 'a')
+    await publish(transport, 6)
+    const first = await readSome(consumer, 3)
+    await place.client.config('SET', 'maxmemory', '1')
+    expect(await acknowledge(consumer, first.slice(0, 1))).toBe(0)
+    const [, retried, rejected] = first
+    await consumer.settle([{ delivery: retried!, as: 'retry', attempt: 2, afterMs: 0 }])
+    await consumer.settle([{ delivery: rejected!, as: 'deadLetter', reason: 'no', history: [] }])
+    expect(await consumer.extend(first.slice(1, 2))).toEqual([])
+    await consumer.close()
+    const next = await consumeAs(transport, 'a')
+    const rest = await readSome(next, 4)
+    expect(new Set(rest.map(textOf))).toEqual(new Set(['1', '3', '4', '5']))
+    expect(await acknowledge(next, rest)).toBe(0)
+    expect((await transport.trim(topic)).removed).toBe(6)
+    await next.close()
+    await place.client.config('SET', 'maxmemory', '0')
+  })
+
+  test('an entry whose fields somebody repeated thousands of times is dead-lettered as it was read', async () => {
+    const transport = await place.transport()
+    const consumer = await consumeAs(transport, 'a')
+    const repeated = range(5_000).flatMap((n) => ['payload', String(n)])
+    await place.client.xadd(place.key('stream'), '*', ...repeated)
+    const [delivery] = await readSome(consumer, 1)
+    await consumer.settle([{ delivery: delivery!, as: 'deadLetter', reason: 'no', history: [] }])
+    const letters = await transport.readDeadLetters(topic, { after: undefined, limit: 10 })
+    expect(letters.map(({ payload }) => Buffer.from(payload).toString())).toEqual(['4999'])
+    await consumer.close()
+  })
+
   test('a replica is refused when it is opened and named when a master becomes one', async () => {
     const transport = await place.transport()
     const consumer = await consumeAs(transport, 'a')
