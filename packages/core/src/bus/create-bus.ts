@@ -112,9 +112,13 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   // What wraps messages must be ready before the first of them, publishing or handling.
   let middlewareStarting: Promise<void> | undefined
   let middlewareStarted = middleware.every((each) => each.start === undefined)
+  const toStart = [...middleware]
   const startMiddleware = () => {
     middlewareStarting ??= (async () => {
-      for (const each of middleware) await each.start?.()
+      for (let each = toStart[0]; each !== undefined; each = toStart[0]) {
+        await each.start?.()
+        toStart.shift()
+      }
       middlewareStarted = true
     })().catch((error) => {
       middlewareStarting = undefined
