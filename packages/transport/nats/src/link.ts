@@ -1,5 +1,12 @@
 import { type Clock, uuidv7 } from '@evt/core'
-import type { NatsClient, NatsConnectionSource, NatsMessage, NatsPublishOptions, NatsServerInfo } from './client.ts'
+import type {
+  NatsClient,
+  NatsConnectionSource,
+  NatsMessage,
+  NatsPublishOptions,
+  NatsServerInfo,
+  NatsSubscription,
+} from './client.ts'
 import { unavailable } from './errors.ts'
 
 /** Gets an answer with the number of what it answers, or undefined when the connection is lost. */
@@ -12,6 +19,8 @@ export interface Link {
   readonly connected: boolean
   /** Resolves when the server has everything sent before; a silent connection is replaced and the promise rejects. */
   confirm(operation: string): Promise<void>
+  /** Ends a subscription. Answers whether what was under way has arrived, or false after too long a silence. */
+  drain(subscription: NatsSubscription): Promise<boolean>
   /** Takes answers until `end`. `reply` and a number are where the answer to that number is sent. */
   expect(take: Listener): { readonly reply: string; end(): void }
   /** One answer to one message, within the time limit. */
@@ -92,6 +101,23 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
       return connected && !client.isClosed()
     },
     confirm: flush,
+    async drain(subscription) {
+      if (!link.connected) {
+        subscription.unsubscribe()
+        return false
+      }
+      // The client itself would wait for a silent server until its pings have failed, which takes minutes.
+      return new Promise((resolve) => {
+        const timer = clock.startTimer(() => resolve(false), answerTimeoutMs)
+        subscription
+          .drain()
+          .then(
+            () => resolve(link.connected),
+            () => resolve(false),
+          )
+          .finally(() => timer.cancel())
+      })
+    },
     expect(take) {
       asked += 1
       const name = asked.toString(36)
