@@ -134,7 +134,7 @@ export function defineEvents<const Prefix extends string, Schemas extends Readon
   prefix: EventName<Prefix>,
   definitions: {
     readonly [Name in keyof Schemas]: EventOptions<SchemaOutput<Schemas[Name]>, SchemaInput<Schemas[Name]>> & {
-      readonly schema: Schemas[Name]
+      readonly schema: Schemas[Name] & SurvivesWire<SchemaInput<Schemas[Name]>, SchemaOutput<Schemas[Name]>>
     }
   },
 ): {

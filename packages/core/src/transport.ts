@@ -204,6 +204,10 @@ export interface ConsumerState {
   readonly running: number | null
   readonly delayed: number | null
   readonly deadLettered: number | null
+  /**
+   * The age of the oldest message that is not settled, whoever has it: of a handler that is stuck, too. One whose retry was
+   * given a delay may be left out until it is due.
+   */
   readonly oldestMs: number | null
 }
 

@@ -49,6 +49,7 @@ const known = [
 const defaultDeadlineMs = 10_000
 const maxFired = 10_000
 const graceMs = 1_000
+const transportGraceMs = 10_000
 const maxPartitions = 1_024
 
 /** Makes a bus. Nothing connects before its first use. Throws for options that cannot be honoured. */
@@ -209,20 +210,27 @@ export function createBus(options: BusOptions<never>): Bus<never> {
         errors.push(error)
       }
     }
+    // A server that has gone silent must not keep a process from ending.
+    const inTime = async (what: string, graceMs: number, work: Promise<unknown>) => {
+      if (await within(clock, leftMs() + graceMs, work)) return
+      report(new Error(`${what} has not ended in time and is left behind`), 'close')
+    }
     await Promise.all([...subscriptions].map((subscription) => attempt(() => subscription.close({ deadlineMs }))))
     for (const port of ports.values()) port.publisher.abandonUnconfirmed()
     if (firing > 0) await within(clock, leftMs(), new Promise<void>((resolve) => fireIdle.push(resolve)))
     await within(clock, leftMs(), Promise.all([...ports.values()].map((port) => port.publisher.drained())))
+    // From here on nobody watches how long a publish takes.
+    state = 'closed'
     for (const port of ports.values()) port.publisher.abandon()
     await attempt(async () => {
-      // A transport whose server is away may open never.
-      if (starting !== undefined) await within(clock, leftMs() + graceMs, Promise.allSettled([starting]))
-      // A relay waits for the call under way, which a transport that has gone silent never answers.
-      if (outbox !== undefined) await within(clock, leftMs() + graceMs, outbox.stop())
+      // A transport whose server is away may open never, and a relay waits for a call that may never be answered.
+      if (starting !== undefined) await inTime('Starting', graceMs, Promise.allSettled([starting]))
+      if (outbox !== undefined) await inTime(`The outbox ${outbox.name}`, graceMs, outbox.stop())
     })
-    state = 'closed'
     for (const each of [...middleware].reverse()) await attempt(async () => each.stop?.())
-    await Promise.all([...ports.values()].map((port) => attempt(() => port.close(leftMs() + graceMs))))
+    const closePort = (port: TransportPort) =>
+      inTime(`The transport ${port.name}`, transportGraceMs, port.close(leftMs() + graceMs))
+    await Promise.all([...ports.values()].map((port) => attempt(() => closePort(port))))
     closed.abort()
     if (errors.length > 0) throw errors[0]
   }

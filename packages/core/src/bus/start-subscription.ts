@@ -14,8 +14,10 @@ import { decodePayload, validate } from '../decode.ts'
 import type { DeliveryScope, ReceivedDelivery } from '../delivery.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
+import type { Logger } from '../logger.ts'
 import { checkKnown, invalidOption, wholeNumber } from '../options.ts'
 import { retry } from '../outcome.ts'
+import type { RetryDecision } from '../retry-policy.ts'
 import type { SubscriptionDefinition } from '../subscription.ts'
 import type { BatchOptions, SubscribeOptions } from '../subscription-options.ts'
 import type { ConsumerEvents, OrderScope } from '../transport.ts'
@@ -42,12 +44,13 @@ export async function startSubscription(
   const names = events.map((event) => event.name)
   if (names.length === 0)
     throw invalidOption('events', 'no event is registered on this bus yet, so nothing would arrive')
-  const settings = consumerSettings(options, work.kind === 'batch', bus.defaults, bus.random, (error) =>
-    bus.report(error, 'retry.classify'),
-  )
   // The name of a durable reader must not change with the number of events that happen to be registered.
   const one = definition.events === 'everything' || names.length > 1 ? 'everything' : names[0]!
   const identity = identify(bus.service, options, one)
+  const parsed = consumerSettings(options, work.kind === 'batch', bus.defaults, bus.random, (error) =>
+    bus.report(error, 'retry.classify'),
+  )
+  const settings = { ...parsed, retry: told(parsed.retry, identity.consumer, bus.logger) }
   const gate = gateOf(options, bus)
   const stats = emptyStats()
   const slots = new Slots(settings.concurrency)
@@ -206,6 +209,22 @@ function deliveryScope(bus: BusContext, event: AnyEvent, consumer: string, setti
       await bus.publishMessages(messages, options, parent, (index) =>
         derivedId(consumer, event.name, source, String(index)),
       )
+    },
+  }
+}
+
+/** Nobody else hears of a failure that the next run may mend. */
+function told(retry: RetryDecision, consumer: string, logger: Logger): RetryDecision {
+  return {
+    attempts: retry.attempts,
+    decide(thrown, attempt) {
+      const outcome = retry.decide(thrown, attempt)
+      if (outcome.status === 'retry' && outcome.counted)
+        logger.info(
+          { consumer, attempt, afterMs: outcome.afterMs, error: outcome.error },
+          'run failed, will be retried',
+        )
+      return outcome
     },
   }
 }

@@ -96,11 +96,20 @@ export class TransportPort {
       throw error
     }
   }
-  async #ready(batch: readonly { readonly topic: string }[]): Promise<void> {
+  async #ready(batch: readonly { readonly topic: string }[]): Promise<ReadonlyMap<string, unknown> | undefined> {
+    let missing: Set<string> | undefined
     for (const { topic } of batch) {
       const declared = this.#declared.get(topic)
-      if (declared === undefined || declared instanceof Promise) await this.declare(topic)
+      if (declared !== undefined && !(declared instanceof Promise)) continue
+      missing ??= new Set()
+      missing.add(topic)
     }
+    if (missing === undefined) return undefined
+    await this.open()
+    const failed = new Map<string, unknown>()
+    const declare = (topic: string) => this.declare(topic).catch((error: unknown) => failed.set(topic, error))
+    await Promise.all([...missing].map(declare))
+    return failed.size === 0 ? undefined : failed
   }
   async consume(spec: ConsumeSpec, events: ConsumerEvents): Promise<Consumer> {
     await this.declare(spec.topic)
@@ -112,6 +121,7 @@ export class TransportPort {
     const opening = this.#opening
     if (opening === undefined) return
     if (!(await within(this.#parts.clock, limitMs, Promise.allSettled([opening])))) {
+      this.#parts.report(new Error(`The transport ${this.name} has not opened in time and is left behind`), 'close')
       // Whoever gets a connection after all has no use for it any more.
       opening.then(() => this.transport.close()).catch(() => undefined)
       return

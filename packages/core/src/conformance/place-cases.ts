@@ -95,6 +95,25 @@ export function placeCases(factory: TransportFactory): readonly ConformanceCase[
         }),
     },
     {
+      name: 'inspect tells the age of the oldest message that is not settled, also while a handler has it',
+      run: () =>
+        withTransport(factory, async (transport) => {
+          const consumer = await consumeAs(transport, 'a')
+          await send(transport, [outgoing('old')])
+          const sentMs = performance.now()
+          const [old] = await readSome(consumer, 1)
+          await eventually(() => performance.now() - sentMs >= ageMs, 'time passes')
+          await send(transport, [outgoing('young')])
+          const oldestMs = await oldest(transport)
+          if (transport.supports.lag === 'none') expectThat(oldestMs === null, 'an unknown age is null')
+          else expectThat(oldestMs !== null && oldestMs >= ageMs / 2, 'what a handler has counts until it is settled')
+          await consumer.settle([{ delivery: old!, as: 'ack' }])
+          const [young] = await readSome(consumer, 1)
+          await consumer.settle([{ delivery: young!, as: 'ack' }])
+          await consumer.close()
+        }),
+    },
+    {
       name: 'trimming removes nothing that a group has not acknowledged',
       run: () =>
         withTransport(factory, async (transport) => {

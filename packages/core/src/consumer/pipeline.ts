@@ -32,6 +32,8 @@ export interface Pipeline {
 }
 type Terminal = (delivery: ReceivedDelivery) => Promise<Outcome>
 
+/** What was too slow once may be well after that. */
+const notBegunMs = 1_000
 const invalid = [
   'EVT_CODEC_DECODE',
   'EVT_CODEC_UNKNOWN',
@@ -96,7 +98,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     if (ready === undefined) return call(delivery, told, end)
     if (!(ready instanceof Promise)) return end(told, ready)
     ready.then(
-      (early) => (early === undefined ? call(delivery, told, end) : end(told, early)),
+      (early) => {
+        const instead = early ?? notBegun(delivery)
+        if (instead === undefined) call(delivery, told, end)
+        else end(told, instead)
+      },
       (thrown) => end(told, fail(thrown, delivery.attempt)),
     )
   }
@@ -128,7 +134,12 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   }
   const single = compose(
     around as never,
-    (delivery: ReceivedDelivery) => new Promise<Outcome>((resolve) => begin(delivery, resolve, tell)),
+    (delivery: ReceivedDelivery) =>
+      new Promise<Outcome>((resolve) => {
+        const instead = notBegun(delivery)
+        if (instead === undefined) begin(delivery, resolve, tell)
+        else resolve(instead)
+      }),
   )
   const meet = (entries: readonly Entry[]): Promise<readonly Outcome[]> => {
     const meeting = new BatchMeeting(entries.length, parts)
@@ -225,8 +236,19 @@ class BatchMeeting {
   }
 }
 
-/** One run of the handler for all of them. Never rejects. */
+/** One run of the handler for all that may still begin. Never rejects. */
 async function handleTogether(
+  parts: PipelineParts,
+  deliveries: readonly ReceivedDelivery[],
+): Promise<readonly Outcome[]> {
+  if (deliveries.every(({ abortReason }) => abortReason === undefined)) return handleAll(parts, deliveries)
+  const instead = deliveries.map(notBegun)
+  const due = deliveries.filter((_delivery, index) => instead[index] === undefined)
+  const handled = due.length === 0 ? [] : await handleAll(parts, due)
+  let next = 0
+  return instead.map((outcome) => outcome ?? handled[next++]!)
+}
+async function handleAll(
   { work, logger, consumer, settings }: PipelineParts,
   deliveries: readonly ReceivedDelivery[],
 ): Promise<readonly Outcome[]> {
@@ -297,6 +319,12 @@ const refused = ['EVT_PUBLISH_REFUSED', 'EVT_PAYLOAD_INVALID', 'EVT_PAYLOAD_TOO_
 function isRefused(error: unknown): boolean {
   if (!isEvtError(error, 'EVT_PUBLISH_PARTIAL')) return isEvtError(error, ...refused)
   return error.details.failures.some((failed) => failed.outcome === 'refused')
+}
+
+/** What becomes of a message that was aborted before its handler began, because something was slow that is not to blame on it. */
+function notBegun({ abortReason }: ReceivedDelivery): Outcome | undefined {
+  if (abortReason === undefined) return undefined
+  return { status: 'retry', afterMs: notBegunMs, error: abortReason, counted: false }
 }
 
 /** What an error of a handler comes to: late, it is the timeout's; while we close, the message has not failed. */

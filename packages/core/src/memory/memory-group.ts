@@ -275,16 +275,19 @@ export class MemoryGroup {
     )
   }
   state(nowMs: number): ConsumerState {
-    const oldest = this.#available.peek()
-    let behind = 0
-    for (const owner of this.#keys.values()) behind += owner.behind.length
+    const behind = [...this.#keys.values()].flatMap((owner) => owner.behind)
+    const leased = this.#leases.inOrder().map(({ item }) => item)
+    const running = this.#receivers.flatMap((receiver) => receiver.running())
+    let firstMs = Number.POSITIVE_INFINITY
+    for (const { message } of [...this.#available, ...behind, ...leased, ...running, ...this.#delayed.keys()])
+      firstMs = Math.min(firstMs, message.publishedMs)
     return {
       consumer: this.name,
-      lag: this.#available.size + behind,
+      lag: this.#available.size + behind.length,
       running: this.#leases.size + this.#running,
       delayed: this.#delayed.size,
       deadLettered: this.deadLettered,
-      oldestMs: oldest === undefined ? null : Math.max(0, nowMs - oldest.message.publishedMs),
+      oldestMs: firstMs === Number.POSITIVE_INFINITY ? null : Math.max(0, nowMs - firstMs),
     }
   }
   close(): void {

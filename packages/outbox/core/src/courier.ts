@@ -3,6 +3,7 @@ import type { Lease, OutboxRow, OutboxStore, Position } from './outbox-store.ts'
 import { type Problems, publishRows } from './publish-rows.ts'
 import { PublishedRows } from './published-rows.ts'
 import { RestingKeys } from './resting-keys.ts'
+import { silence } from './silence.ts'
 
 export interface CourierParts {
   readonly store: OutboxStore<never>
@@ -23,9 +24,6 @@ const settledWindow = 512
 /** After so many calls in a row of which nothing was accepted, the transport is taken to be out of reach. */
 const hopelessCalls = 3
 const maxResting = 10_000
-
-/** A transport that confirms at once and has not answered for so long is not well. */
-const patienceMs = 30_000
 
 /** Carries the rows of one transport, burst by burst. What one transport does holds up no other one. */
 export class Courier {
@@ -58,10 +56,7 @@ export class Courier {
   }
   /** What is wrong, until a burst ends without a failure. */
   get failing(): unknown {
-    if (this.#failing !== undefined || this.#askedMs === undefined) return this.#failing
-    const silentMs = this.#parts.target.clock.monotonicMs() - this.#askedMs
-    if (silentMs < patienceMs) return undefined
-    return new Error(`the transport "${this.transport}" has not answered for ${Math.round(silentMs / 1_000)} s`)
+    return this.#failing ?? silence(`the transport "${this.transport}"`, this.#askedMs, this.#parts.target.clock)
   }
   /** Publishes everything up to a position that was fixed before: now, after the burst under way, or after a rest. */
   run(upTo: Position): void {
@@ -169,7 +164,7 @@ export class Courier {
         this.#askedMs = undefined
       })
       this.#countCall(now, problems, hopelessCalls)
-      this.#rows.remove(await this.#settle(now, problems))
+      await this.#settle(now, problems)
       if (wholeBatches) return
       const chosen = new Set(now)
       rest = this.#awake(rest.filter((row) => !chosen.has(row)))
@@ -194,7 +189,7 @@ export class Courier {
     try {
       const problems = await publishRows(this.#parts, [row])
       this.#countCall([row], problems, settledWindow)
-      this.#rows.remove(await this.#settle([row], problems))
+      await this.#settle([row], problems)
     } catch (error) {
       this.#report(error)
       this.#resting.add(row)
@@ -203,8 +198,8 @@ export class Courier {
       this.#changed()
     }
   }
-  /** Acts on what became of rows; answers which were accepted. */
-  async #settle(rows: readonly OutboxRow[], problems: Problems): Promise<Position[]> {
+  /** Acts on what became of rows. */
+  async #settle(rows: readonly OutboxRow[], problems: Problems): Promise<void> {
     const accepted: Position[] = []
     const refused: { position: Position; reason: string }[] = []
     for (const row of rows) {
@@ -218,8 +213,9 @@ export class Courier {
       }
     }
     this.published += accepted.length
+    if (accepted.length > 0) this.#rows.remove(accepted)
     const lease = this.#parts.lead()
-    if (refused.length === 0 || lease === undefined) return accepted
+    if (refused.length === 0 || lease === undefined) return
     crashPoint('outbox.refused')
     if (await this.#parts.store.park(lease, refused)) {
       crashPoint('outbox.parked')
@@ -229,7 +225,6 @@ export class Courier {
         'refused messages were put aside',
       )
     }
-    return accepted
   }
   #countCall(rows: readonly OutboxRow[], problems: Problems, limit: number): void {
     const isFailed = rows.every((row) => problems.get(row)?.status === 'failed')

@@ -3,7 +3,7 @@ import { createAttempts } from './attempts.ts'
 import { type DeadLetter, encodeLetter, readLetters, removeLetters } from './dead-letters.ts'
 import { type Durable, durableInfo, durablesOf, ensureDurable, startingAt } from './durables.ts'
 import { messageEncoder } from './encode-message.ts'
-import { missing, unavailable } from './errors.ts'
+import { missing } from './errors.ts'
 import { type Ask, jsApi, jsCode } from './js-api.ts'
 import { jsConsumer } from './js-consumer.ts'
 import { type JetstreamTransportOptions, readJetstreamOptions } from './js-options.ts'
@@ -65,6 +65,7 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
         const needed = headers !== true || jetstream !== true ? 'JetStream' : '2.9'
         if (needed === 'JetStream' || major < 2 || (major === 2 && minor < 9))
           throw evtError('EVT_NATS_SERVER', `NATS ${version} will not do: ${needed} is needed`, { version, needed })
+        await link.hear()
         const ask = jsApi(link)
         opened = { link, ask, streams: createStreams(ask, settings) }
         supports = jetstreamSupport(max_payload - reservedBytes(max_payload), settings)
@@ -79,10 +80,9 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
     },
     async publish(batch) {
       const { link, streams } = opened!
-      if (!link.connected) {
-        const error = unavailable('Publishing', 'there is no connection to NATS')
-        return batch.map((_outgoing, index) => ({ index, outcome: 'unavailable', error }))
-      }
+      const obstacle = link.obstacle('Publishing')
+      if (obstacle !== undefined)
+        return batch.map((_outgoing, index) => ({ index, outcome: 'unavailable', error: obstacle }))
       const failures: PublishFailure[] = []
       const messages: Encoded[] = []
       for (let index = 0; index < batch.length; index += 1) {

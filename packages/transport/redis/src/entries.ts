@@ -1,4 +1,4 @@
-import { type Headers, headersText, type Outgoing, payloadText, withoutPrototype } from '@evt/core'
+import { type Headers, headersText, headerTable, type Outgoing, payloadText, withoutPrototype } from '@evt/core'
 import type { RedisArgument } from '@evt/redis'
 
 /** An entry of a stream: `headers` is a JSON object of strings, `payload` the bytes as they are. */
@@ -56,7 +56,28 @@ function is(name: Buffer, text: string): boolean {
 const none: Headers = Object.freeze(Object.create(null))
 const empty = new Uint8Array()
 
+/** How core ends the headers of a message without options: with all that is its own. */
+const ownEnd = /,"ce-time":"([^"\\\p{Cc}]*)","ce-id":"([^"\\\p{Cc}]*)"\}$/u
+let lastShared = ''
+let shared: Headers = none
+
+/** What messages of one publisher and event share is parsed once for many in a row. */
 function readHeaders(text: string): Headers {
+  const end = ownEnd.exec(text)
+  if (end === null) return parseHeaders(text)
+  const start = text.slice(0, end.index)
+  if (start !== lastShared) {
+    shared = parseHeaders(`${start}}`)
+    lastShared = start
+  }
+  if (shared === none) return none
+  const headers = Object.assign(headerTable(), shared)
+  headers['ce-time'] = end[1]!
+  headers['ce-id'] = end[2]!
+  return headers
+}
+
+function parseHeaders(text: string): Headers {
   let parsed: unknown
   try {
     parsed = JSON.parse(text)

@@ -230,7 +230,7 @@ redis.describe('a reader whose server has lost something', () => {
     await place.client.xadd(place.key('stream'), '*', ...repeated)
     const [delivery] = await readSome(consumer, 1)
     await consumer.settle([{ delivery: delivery!, as: 'deadLetter', reason: 'no', history: [] }])
-    const letters = await transport.readDeadLetters(topic, { limit: 10 })
+    const letters = await transport.readDeadLetters(topic, { after: undefined, limit: 10 })
     expect(letters.map(({ payload }) => Buffer.from(payload).toString())).toEqual(['4999'])
     await consumer.close()
   })
