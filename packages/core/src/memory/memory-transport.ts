@@ -134,6 +134,8 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
       return failures
     },
     async consume(spec) {
+      if (typeof spec.from === 'object' && 'position' in spec.from && !/^\d{1,16}$/.test(spec.from.position))
+        throw invalidOption('startAt', 'expected the position of a message of this topic')
       const topic = topicOf(spec.topic)
       const ephemeral = 'reader' in spec.as && spec.as.reader === 'ephemeral'
       let group = topic.group(spec.consumer)

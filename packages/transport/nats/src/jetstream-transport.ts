@@ -191,10 +191,10 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
           floorsDueMs = clock.monotonicMs() + floorsEveryMs
           for (const { name } of durables) void noteFloor(name).catch(() => undefined)
         },
-        async onClose() {
+        async onClose(isHeard) {
           readers.delete(events)
           if (readers.size === 0) reading.delete(readingKey)
-          if (!ephemeral) return
+          if (!ephemeral || !isHeard) return
           for (const { name } of durables)
             await ask(`Removing consumer ${name}`, `CONSUMER.DELETE.${topic.stream}.${name}`, {}).catch(() => undefined)
         },

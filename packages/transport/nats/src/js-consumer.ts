@@ -53,7 +53,8 @@ export interface JsConsumerParts {
   /** Of an ephemeral reader, by partition: where it goes on should the server forget it. */
   readonly progress: readonly Progress[] | undefined
   onSettled(): void
-  onClose(): Promise<void>
+  /** Whether the server still answers. */
+  onClose(isHeard: boolean): Promise<void>
 }
 
 /** Reads one topic: a pull as large as the room is the flow control, the lease is the acknowledgement wait. */
@@ -286,13 +287,12 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
       wake()
       forgetChange()
       forgetDenied()
-      if (!link.connected) return subscription.unsubscribe()
-      await subscription.drain().catch(() => undefined)
+      const isHeard = await link.drain(subscription)
       expire()
-      // Nobody has seen these: the next reader need not wait for their lease to end.
+      // Nobody has seen these: where they can be given back, the next reader need not wait for their lease to end.
       const unread = waiting.splice(0)
-      await giveBack(unread)
-      await parts.onClose()
+      if (isHeard) await giveBack(unread).catch(() => undefined)
+      await parts.onClose(isHeard)
     },
   }
   async function giveBack(unread: readonly Received[]): Promise<void> {

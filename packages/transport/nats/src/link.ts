@@ -1,5 +1,12 @@
 import { type Clock, uuidv7 } from '@evt/core'
-import type { NatsClient, NatsConnectionSource, NatsMessage, NatsPublishOptions, NatsServerInfo } from './client.ts'
+import type {
+  NatsClient,
+  NatsConnectionSource,
+  NatsMessage,
+  NatsPublishOptions,
+  NatsServerInfo,
+  NatsSubscription,
+} from './client.ts'
 import { denied, unavailable } from './errors.ts'
 import { type Listening, listen } from './listening.ts'
 
@@ -17,6 +24,8 @@ export interface Link {
   hear(): Promise<void>
   /** Resolves when the server has everything sent before; a silent connection is replaced and the promise rejects. */
   confirm(operation: string): Promise<void>
+  /** Ends a subscription. Answers whether what was under way has arrived, or false after too long a silence. */
+  drain(subscription: Pick<NatsSubscription, 'drain' | 'unsubscribe'>): Promise<boolean>
   /** Takes answers until `end`. `reply` and a number are where the answer to that number is sent. */
   expect(take: Listener): { readonly reply: string; end(): void }
   /** One answer to one message, within the time limit. */
@@ -120,6 +129,23 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
     },
     hear: () => listening().confirmed(),
     confirm: flush,
+    async drain(subscription) {
+      if (!link.connected) {
+        subscription.unsubscribe()
+        return false
+      }
+      // The client itself would wait for a silent server until its pings have failed, which takes minutes.
+      return new Promise((resolve) => {
+        const timer = clock.startTimer(() => resolve(false), answerTimeoutMs)
+        subscription
+          .drain()
+          .catch(() => undefined)
+          .finally(() => {
+            timer.cancel()
+            resolve(link.connected)
+          })
+      })
+    },
     expect(take) {
       listening()
       asked += 1

@@ -129,8 +129,7 @@ export async function natsConsumer(parts: NatsConsumerParts): Promise<Consumer> 
     },
     extend: async () => [],
     async close() {
-      if (link.connected) await subscription.drain().catch(() => undefined)
-      else subscription.unsubscribe()
+      await link.drain(subscription)
       const unread = source.close().length
       if (unread > 0) lose(unread, 'the subscription closed before they were read')
       report()

@@ -339,6 +339,21 @@ for (const server of [nats, natsFloor]) {
       await proxy.close()
     })
 
+    it('closes a consumer over a connection that is open at this end only, and does not wait for it', async () => {
+      for (const create of [natsTransport, jetstreamTransport]) {
+        const proxy = await openProxy(running.url)
+        const transport = create({ connection: () => client(proxy.url), answerTimeoutMs: 500 })
+        await transport.open()
+        const consumer = await transport.consume(specOf('a', { from: 'latest' }), listener())
+        proxy.freeze()
+        const startedMs = performance.now()
+        await consumer.close()
+        await transport.close()
+        expect(performance.now() - startedMs).toBeLessThan(5_000)
+        await proxy.close()
+      }
+    })
+
     for (const [name, create] of [
       ['NATS core', natsTransport],
       ['JetStream', jetstreamTransport],

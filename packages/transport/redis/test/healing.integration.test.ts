@@ -133,6 +133,41 @@ redis.describe('a reader whose server has lost something', () => {
     await consumer.close()
   })
 
+  test('what is published to a flushed topic with partitions is read by who does not know how many there were', async () => {
+    const transport = await place.transport()
+    const name = 'evt.test.parted'
+    const entry = (id: string) => ({ id, topic: name, key: id, headers: {}, payload: Buffer.from(id) })
+    await transport.declare({ name, partitions: 4 })
+    await place.client.flushall()
+    expect(await transport.publish([entry('1')])).toEqual([])
+    const reader = await place.transport()
+    await reader.declare({ name, partitions: undefined })
+    const consumer = await consumeAs(reader, 'a', { topic: name })
+    expect((await readSome(consumer, 1)).map(textOf)).toEqual(['1'])
+    await consumer.close()
+  })
+
+  test('publishers of a topic that was flushed and declared anew with other partitions are told, and go on with those', async () => {
+    const transport = await place.transport()
+    const name = 'evt.test.parted'
+    const entry = (id: string) => ({ id, topic: name, key: id, headers: {}, payload: Buffer.from(id) })
+    await transport.declare({ name, partitions: 4 })
+    const old = await consumeAs(transport, 'a', { topic: name })
+    await place.client.flushall()
+    const reader = await place.transport()
+    await reader.declare({ name, partitions: undefined })
+    const consumer = await consumeAs(reader, 'a', { topic: name })
+    expect(await transport.publish([entry('1'), entry('2')])).toMatchObject([
+      { index: 0, outcome: 'unavailable', error: { code: 'EVT_TRANSPORT_PARTITIONS' } },
+      { index: 1, outcome: 'unavailable', error: { code: 'EVT_TRANSPORT_PARTITIONS' } },
+    ])
+    await expect(readSome(old, 1)).rejects.toMatchObject({ code: 'EVT_TRANSPORT_PARTITIONS' })
+    expect(await transport.publish([entry('1')])).toEqual([])
+    expect((await readSome(consumer, 1)).map(textOf)).toEqual(['1'])
+    await consumer.close()
+    await old.close()
+  })
+
   test('another type of value under the key is named by readers and publishers', async () => {
     const transport = await place.transport()
     const consumer = await consumeAs(transport, 'a')
