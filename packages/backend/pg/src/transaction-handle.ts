@@ -1,6 +1,7 @@
 import { evtError } from '@evt/core'
 import { lastAnswer, type PgAnswer, type PgQueryable } from './pg-pool.ts'
 import { control, type LastStatement, type PgQuery, type PgTransaction } from './pg-transaction.ts'
+import { opensSavepoint, Savepoints } from './savepoints.ts'
 
 /** A transaction as its opener sees it. */
 export interface OpenTransaction {
@@ -32,6 +33,7 @@ export function openTransaction(queryable: PgQueryable, scope: string, opening: 
   /** Statements that wait for its answer, and those that did. */
   let waiting = 0
   const early: Promise<unknown>[] = []
+  let savepoints: Savepoints | undefined
   let nested = 0
   let doom: { readonly error: unknown } | undefined
   let failure: { readonly error: unknown } | undefined
@@ -92,8 +94,12 @@ export function openTransaction(queryable: PgQueryable, scope: string, opening: 
     scope,
     async query<Row>(sql: string, values?: readonly unknown[]) {
       checkOpen()
+      if (opensSavepoint(sql)) savepoints ??= new Savepoints()
+      savepoints?.see(sql)
       return send<Row>(sql, values)
     },
+    mark: () => savepoints?.mark() ?? 0,
+    isUndone: (mark) => savepoints?.isUndone(mark) === true,
     beforeCommit(hook) {
       checkOpen()
       if (isOwned) before.push(hook)
