@@ -3,6 +3,7 @@ import { sqlState } from './errors.ts'
 import { lastAnswer, type PgAnswer, type PgQueryable } from './pg-pool.ts'
 import { control, type LastStatement, type PgQuery, type PgTransaction } from './pg-transaction.ts'
 import { runStatement } from './run-statement.ts'
+import { opensSavepoint, Savepoints } from './savepoints.ts'
 
 /** A transaction as its opener sees it. */
 export interface OpenTransaction {
@@ -37,6 +38,7 @@ export function openTransaction(queryable: PgQueryable, scope: string, opening: 
   /** Statements that wait for its answer, and those that did. */
   let waiting = 0
   const early: Promise<unknown>[] = []
+  let savepoints: Savepoints | undefined
   let nested = 0
   let doom: { readonly error: unknown } | undefined
   let failure: { readonly error: unknown } | undefined
@@ -99,8 +101,13 @@ export function openTransaction(queryable: PgQueryable, scope: string, opening: 
   const handle: PgTransaction = {
     scope,
     query<Row>(sql: string, values?: readonly unknown[]) {
-      return state.isOpen ? send<Row>(sql, values) : Promise.reject(ended())
+      if (!state.isOpen) return Promise.reject(ended())
+      if (opensSavepoint(sql)) savepoints ??= new Savepoints()
+      savepoints?.see(sql)
+      return send<Row>(sql, values)
     },
+    mark: () => savepoints?.mark() ?? 0,
+    isUndone: (mark) => savepoints?.isUndone(mark) === true,
     beforeCommit(hook) {
       checkOpen()
       if (isOwned) before.push(hook)
