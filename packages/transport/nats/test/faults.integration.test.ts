@@ -126,6 +126,21 @@ for (const server of [nats, natsFloor]) {
       await consumer.close()
     })
 
+    it('keeps the dead letter of what is as large as the server lets a message be, and knows whose it is', async () => {
+      const transport = await open()
+      await transport.declare({ name: topic, partitions: undefined })
+      const consumer = await transport.consume(specOf('a-b.c'), listener())
+      const headers = { encode: () => Buffer.from('NATS/1.0\r\nnote: x\r\n\r\n') } as never
+      const payload = Buffer.alloc(connection.info!.max_payload - 21, 'x')
+      connection.publish(`${place.prefix}.${topic}`, payload, { headers })
+      const [held] = await readSome(consumer, 1)
+      await consumer.settle([{ delivery: held!, as: 'deadLetter', reason: 'never', history: [] }])
+      const [letter] = await transport.readDeadLetters(topic, { after: undefined, limit: 10 })
+      expect(letter).toMatchObject({ consumer: 'test/a-b.c', position: held!.position, headers: { note: 'x' } })
+      expect(payload.equals(letter!.payload)).toBe(true)
+      await consumer.close()
+    })
+
     it('trims nothing that a consumer of somebody else has not acknowledged, and names it', async () => {
       const transport = await open()
       await transport.declare({ name: topic, partitions: undefined })
