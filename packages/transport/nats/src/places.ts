@@ -18,7 +18,7 @@ export async function consumersOf(ask: Ask, { stream }: KnownTopic): Promise<rea
   }
   return all
 }
-export function isOurs({ subjects }: KnownTopic, { config }: ConsumerInfo): boolean {
+function isOurs({ subjects }: KnownTopic, { config }: ConsumerInfo): boolean {
   return subjects.includes(config.filter_subject)
 }
 

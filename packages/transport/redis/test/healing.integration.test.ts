@@ -202,6 +202,21 @@ redis.describe('a reader whose server has lost something', () => {
     await publish(transport, 1)
   })
 
+  test('a note of attempts that somebody else wrote over counts for none', async () => {
+    const transport = await place.transport()
+    const consumer = await consumeAs(transport, 'a')
+    await publish(transport, 3)
+    const first = await readSome(consumer, 3)
+    await consumer.settle(first.map((delivery) => ({ delivery, as: 'release' as const, attempt: 4 })))
+    const notes = ['', 'none', '-2:0']
+    for (const [index, { position }] of first.entries())
+      await place.client.hset(place.key('group:test/a:attempts'), `1/${position}`, notes[index]!)
+    const again = await readSome(consumer, 3)
+    expect(again.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
+    await acknowledge(consumer, again)
+    await consumer.close()
+  })
+
   test('fields that somebody else gave an entry stay with it through a retry and in its dead letter', async () => {
     const transport = await place.transport()
     const consumer = await consumeAs(transport, 'a')
