@@ -6,6 +6,7 @@ import {
   memoryTransport,
   type PublishFailure,
   type Transport,
+  type TransportDelivery,
 } from '../src/index.ts'
 
 /** Core knows its own memory transport and takes short cuts with it. A wrapped one it treats like any other. */
@@ -43,6 +44,21 @@ describe('a memory transport', () => {
     }
     expect(await Promise.all(others)).toEqual([[closed], [closed]])
   })
+  test('what a group loses by `dropOldest` is counted, also where another group has no room for the new one', async () => {
+    const transport = memoryTransport({ maxMessages: 1, overflow: 'dropOldest' })
+    const [idle, busy] = [await consume(transport, 'idle'), await consume(transport, 'busy')]
+    const read = (consumer: Consumer) => consumer.read({ messages: 9, bytes: 1_000 }, AbortSignal.timeout(50))
+    await publish(transport, 'a')
+    const [held] = await read(busy)
+    await publish(transport, 'b')
+    await busy.settle([{ delivery: held!, as: 'ack' }])
+    await publish(transport, 'c')
+    const got = [await read(idle), await read(busy)].map((deliveries) => deliveries.map(textOf))
+    expect(got).toEqual([['c'], ['c']])
+    // What waited for the idle group made room for the second, which went because the busy one had none.
+    expect(transport.dropped).toBe(2)
+    await transport.close()
+  })
   test('who waits for room is passed by nobody, not even while its turn comes', async () => {
     const transport = memoryTransport({ maxMessages: 1 })
     const consumer = await consume(transport)
@@ -65,10 +81,14 @@ describe('the JSON codec', () => {
   for (const { name, run } of codecCases(jsonCodec, samples)) test(name, run)
 })
 
-function consume(transport: Transport): Promise<Consumer> {
+function textOf({ payload }: TransportDelivery): string {
+  return Buffer.from(payload).toString()
+}
+
+function consume(transport: Transport, group: string = 'g'): Promise<Consumer> {
   const events = { revoking: async () => undefined, lost() {}, cut() {}, recreated() {} }
-  const as = { group: 'g' }
-  const spec = { topic: 't', consumer: 'g', as, from: 'earliest', ordered: 'none', leaseMs: 30_000 } as const
+  const as = { group }
+  const spec = { topic: 't', consumer: group, as, from: 'earliest', ordered: 'none', leaseMs: 30_000 } as const
   return transport.consume(spec, events)
 }
 

@@ -32,15 +32,10 @@ export class MemoryTopic {
     for (const group of this.groups) if (!this.#fits(group, bytes)) return false
     return true
   }
-  /** Makes room by dropping the oldest that nobody holds; answers how many were dropped, or null where that is not enough. */
-  dropOldest(bytes: number): number | null {
+  /** Makes room by dropping the oldest that nobody holds, which may not be enough; answers how many were dropped. */
+  dropOldest(bytes: number): number {
     let dropped = 0
-    for (const group of this.groups) {
-      while (!this.#fits(group, bytes)) {
-        if (!group.dropOldest()) return null
-        dropped += 1
-      }
-    }
+    for (const group of this.groups) while (!this.#fits(group, bytes) && group.dropOldest()) dropped += 1
     return dropped
   }
   #fits(group: MemoryGroup, bytes: number): boolean {

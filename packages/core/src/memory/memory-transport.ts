@@ -82,9 +82,8 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
       }
       if (overflow === 'dropNewest') return 'dropped'
       if (overflow === 'dropOldest') {
-        const made = topic.dropOldest(bytes)
-        if (made === null) return 'dropped'
-        dropped += made
+        dropped += topic.dropOldest(bytes)
+        if (!topic.hasRoom(bytes)) return 'dropped'
       } else {
         await topic.room(bytes, () => closed)
         if (closed) return evtError('EVT_TRANSPORT_CLOSED', 'The memory transport has closed', { transport: 'memory' })

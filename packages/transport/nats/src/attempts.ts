@@ -43,10 +43,19 @@ export function createAttempts(
       const body = { last_by_subj: subjectOf(place) }
       const found = await ask<{ message: { data?: string } }>('Reading attempts', `STREAM.MSG.GET.${side.stream}`, body)
       const text = found?.message.data
-      if (text === undefined) return undefined
-      const { attempt, deliveries, started } = JSON.parse(Buffer.from(text, 'base64').toString('utf8')) as Attempt
-      if (!Number.isSafeInteger(attempt) || attempt < 1) return undefined
-      return { attempt, deliveries, started }
+      return text === undefined ? undefined : parseAttempt(Buffer.from(text, 'base64').toString('utf8'))
     },
   }
+}
+
+/** Nothing for what somebody else has written there. */
+function parseAttempt(text: string): Attempt | undefined {
+  let parsed: Partial<Attempt> | null
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  const { attempt, deliveries = 0, started = false } = parsed ?? {}
+  return Number.isSafeInteger(attempt) && attempt! >= 1 ? { attempt: attempt!, deliveries, started } : undefined
 }

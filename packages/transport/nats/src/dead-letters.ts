@@ -3,12 +3,18 @@ import { isEvtError } from '@evt/core'
 import { messageEncoder, takeHeader, takeKey } from './encode-message.ts'
 import { decodeHeaders, sendable } from './headers.ts'
 import type { Ask } from './js-api.ts'
+import { readToken } from './names.ts'
 import type { Encoded } from './publish.ts'
 import type { Side } from './streams.ts'
 
 export type DeadLetter = Settlement & { readonly as: 'deadLetter' }
 interface Stored {
-  readonly message: { readonly seq: number; readonly hdrs?: string; readonly data?: string }
+  readonly message: {
+    readonly seq: number
+    readonly subject: string
+    readonly hdrs?: string
+    readonly data?: string
+  }
 }
 
 const maxText = 2_000
@@ -36,8 +42,9 @@ export function encodeLetter(
     try {
       return { index, subject, payload, headers: encode(outgoing, control, maxBytes) }
     } catch (error) {
-      // The message itself comes before what is told about it.
-      if (kept.length === 0 || !isEvtError(error, 'EVT_PAYLOAD_TOO_LARGE')) throw error
+      if (!isEvtError(error, 'EVT_PAYLOAD_TOO_LARGE')) throw error
+      // The message itself comes before what is told about it: alone it fits, as it did when it came.
+      if (kept.length === 0) return { index, subject, payload, headers: encode(outgoing, {}, maxBytes) }
     }
   }
 }
@@ -71,16 +78,22 @@ function decodeLetter({ message }: Stored): TransportDeadLetter {
   const headers = decodeHeaders(Buffer.from(message.hdrs ?? '', 'base64').toString('utf8'))
   const take = (name: string) => takeHeader(headers, name) ?? ''
   const history = take('evt-history')
+  const told = readSubject(message.subject)
   return {
     id: String(message.seq),
-    consumer: take('evt-consumer'),
-    position: take('evt-position'),
+    consumer: take('evt-consumer') || told.consumer,
+    position: take('evt-position') || told.position,
     reason: take('evt-reason'),
     history: parseHistory(history),
     key: takeKey(headers),
     headers: headers as Headers,
     payload: Buffer.from(message.data ?? '', 'base64'),
   }
+}
+/** What a subject says of its letter, which may have had no room to say it itself. */
+function readSubject(subject: string): { readonly consumer: string; readonly position: string } {
+  const [consumer = '', place = ''] = subject.split('.').slice(-2)
+  return { consumer: readToken(consumer), position: place.slice(0, place.lastIndexOf('-')) }
 }
 function parseHistory(text: string): readonly ErrorRecord[] {
   try {

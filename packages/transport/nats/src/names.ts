@@ -15,3 +15,11 @@ export function checkSubject(kind: string, name: unknown): string {
 export function token(kind: string, name: string): string {
   return encodeTopic(kind, name).replaceAll('.', '_')
 }
+/** The name that such a token was made of. */
+export function readToken(text: string): string {
+  const encoded = text.slice(text.indexOf('_') + 1).replaceAll('_', '.')
+  const bytes = encoded.replace(/-(-|[0-9a-f]{2})/g, (_all, code: string) => {
+    return code === '-' ? code : String.fromCharCode(Number.parseInt(code, 16))
+  })
+  return Buffer.from(bytes, 'latin1').toString('utf8')
+}

@@ -101,6 +101,24 @@ for (const server of [nats, natsFloor]) {
       await died.close()
     })
 
+    it('takes a note of attempts that somebody else wrote over for none, and goes on reading', async () => {
+      const transport = await open()
+      const notes = ['null', 'no json', '7', '{"attempt":-2}', '{"attempt":"2"}']
+      const consumer = await transport.consume(specOf('a'), listener())
+      await transport.publish(notes.map((note) => outgoing(note)))
+      const first = await readSome(consumer, notes.length)
+      await consumer.settle(first.map((delivery) => ({ delivery, as: 'retry' as const, attempt: 3, afterMs: 500 })))
+      const manager = await connection.jetstreamManager()
+      const info = await manager.streams.info(`${stream()}__attempts`, { subjects_filter: '>' })
+      const subjects = Object.keys(info.state.subjects ?? {})
+      for (const [index, note] of notes.entries()) await connection.jetstream().publish(subjects[index]!, note)
+      const again = await readSome(consumer, notes.length)
+      expect(again.map(textOf).sort()).toEqual([...notes].sort())
+      expect(again.map(({ attempt }) => attempt)).toEqual(notes.map(() => 1))
+      await consumer.settle(acks(again))
+      await consumer.close()
+    })
+
     it('keeps the dead letters of what somebody else published with headers that may not be sent', async () => {
       const transport = await open()
       await transport.declare({ name: topic, partitions: undefined })
@@ -123,6 +141,21 @@ for (const server of [nats, natsFloor]) {
         'traceparent: %01',
         lines[4],
       ])
+      await consumer.close()
+    })
+
+    it('keeps the dead letter of what is as large as the server lets a message be, and knows whose it is', async () => {
+      const transport = await open()
+      await transport.declare({ name: topic, partitions: undefined })
+      const consumer = await transport.consume(specOf('a-b.c'), listener())
+      const headers = { encode: () => Buffer.from('NATS/1.0\r\nnote: x\r\n\r\n') } as never
+      const payload = Buffer.alloc(connection.info!.max_payload - 21, 'x')
+      connection.publish(`${place.prefix}.${topic}`, payload, { headers })
+      const [held] = await readSome(consumer, 1)
+      await consumer.settle([{ delivery: held!, as: 'deadLetter', reason: 'never', history: [] }])
+      const [letter] = await transport.readDeadLetters(topic, { after: undefined, limit: 10 })
+      expect(letter).toMatchObject({ consumer: 'test/a-b.c', position: held!.position, headers: { note: 'x' } })
+      expect(payload.equals(letter!.payload)).toBe(true)
       await consumer.close()
     })
 

@@ -48,13 +48,14 @@ local function hand(label, rows)
     local row, note = byId[id], redis.call('HGET', attempts, label .. '/' .. id)
     byId[id] = nil
     local isSuspect = row[2] ~= free and row[2] ~= session
-    local attempt, started = string.match(note or '0:0', '(%d+):(%d)')
+    local attempt, started = string.match(note or '', '^(%d+):(%d)$')
+    attempt = tonumber(attempt or 0)
     -- A run that had begun ended with its process.
     if isSuspect and started == '1' then
       attempt = attempt + 1
       redis.call('HSET', attempts, label .. '/' .. id, attempt .. ':0')
     end
-    entries[#entries + 1] = { label, id, entry[2], tonumber(attempt), row[4] + 1, isSuspect and 1 or 0 }
+    entries[#entries + 1] = { label, id, entry[2], attempt, row[4] + 1, isSuspect and 1 or 0 }
   end
   -- The server forgets pending entries that are no longer in the stream.
   for id in pairs(byId) do

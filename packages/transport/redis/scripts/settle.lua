@@ -32,19 +32,22 @@ local function finish(id)
   redis.call('HDEL', attempts, label .. '/' .. id)
 end
 -- What was published, without what an earlier retry added.
+local own = { attempt = true, deliveries = true, position = true, consumer = true, reason = true, history = true }
+local needed = { headers = true, payload = true, key = true }
 local function message(id)
   local entry = redis.call('XRANGE', stream, id, id)[1]
   if not entry then
     gone = gone + 1
     return nil
   end
-  -- Of a repeated name the last counts, as for readers; unpack could not take thousands.
-  local values, fields = {}, {}
-  for at = 1, #entry[2], 2 do values[entry[2][at]] = entry[2][at + 1] end
-  for _, name in ipairs({ 'headers', 'payload', 'key' }) do
-    if values[name] then
-      fields[#fields + 1] = name
-      fields[#fields + 1] = values[name]
+  -- Of a repeated name the last counts, as for readers.
+  local places, fields = {}, {}
+  for at = 1, #entry[2], 2 do
+    local name = entry[2][at]
+    local place = places[name] or #fields + 1
+    -- unpack fails near 8,000 values: of what somebody else wrote no more stays than it takes.
+    if needed[name] or (not own[name] and place < 7000) then
+      places[name], fields[place], fields[place + 1] = place, name, entry[2][at + 1]
     end
   end
   return fields

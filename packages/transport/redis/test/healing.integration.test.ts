@@ -202,6 +202,37 @@ redis.describe('a reader whose server has lost something', () => {
     await publish(transport, 1)
   })
 
+  test('a note of attempts that somebody else wrote over counts for none', async () => {
+    const transport = await place.transport()
+    const consumer = await consumeAs(transport, 'a')
+    await publish(transport, 3)
+    const first = await readSome(consumer, 3)
+    await consumer.settle(first.map((delivery) => ({ delivery, as: 'release' as const, attempt: 4 })))
+    const notes = ['', 'none', '-2:0']
+    for (const [index, { position }] of first.entries())
+      await place.client.hset(place.key('group:test/a:attempts'), `1/${position}`, notes[index]!)
+    const again = await readSome(consumer, 3)
+    expect(again.map(({ attempt }) => attempt)).toEqual([1, 1, 1])
+    await acknowledge(consumer, again)
+    await consumer.close()
+  })
+
+  test('fields that somebody else gave an entry stay with it through a retry and in its dead letter', async () => {
+    const transport = await place.transport()
+    const consumer = await consumeAs(transport, 'a')
+    const many = range(2_000).flatMap((n) => [`field${n}`, 'x'])
+    await place.client.xadd(place.key('stream'), '*', 'order', '7', 'position', 'mine', 'amount', '10')
+    await place.client.xadd(place.key('stream'), '*', ...many)
+    const first = await readSome(consumer, 2)
+    await consumer.settle(first.map((delivery) => ({ delivery, as: 'retry' as const, attempt: 2, afterMs: 0 })))
+    const again = await readSome(consumer, 2)
+    expect(again.map(({ position }) => position)).toEqual(first.map(({ position }) => position))
+    await consumer.settle(again.map((delivery) => ({ delivery, as: 'deadLetter' as const, reason: 'no', history: [] })))
+    const letters = await place.client.xrange(place.key('dead-letters'), '-', '+')
+    expect(letters.map(([, fields]) => fields.slice(0, -8))).toEqual([['order', '7', 'amount', '10'], many])
+    await consumer.close()
+  })
+
   test('messages are read, settled and trimmed while the server has no memory left, for nothing else would free any', async () => {
     const transport = await place.transport()
     const consumer = await consumeAs(transport, 'a')
