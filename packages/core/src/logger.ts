@@ -40,8 +40,8 @@ function shown(value: unknown): unknown {
   }
 }
 
-/** A logger that throws must not change what becomes of a message. */
-export function guardedLogger(logger: Logger, report: (error: unknown) => void): Logger {
+/** A logger that never throws, whatever the given one does: that must not change what becomes of a message, nor end a process. */
+export function guardedLogger(logger: Logger, report: (error: unknown) => void = () => {}): Logger {
   const guard = (level: keyof Logger) => (fields: object, message?: string) => {
     try {
       logger[level](fields, message)

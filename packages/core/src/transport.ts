@@ -19,6 +19,7 @@ export interface PublishFailure {
   readonly error: unknown
 }
 
+/** A Date: the first message since then. A position, as deliveries have it: the message right behind it. */
 export type StartAt = 'earliest' | 'latest' | Date | { readonly position: string }
 export type OrderScope = 'none' | 'process' | 'group'
 

@@ -133,6 +133,33 @@ test.each([
   },
 )
 
+test('the event loop turns while a backlog is handled whose handlers need nothing but this process', async () => {
+  await using rig = makeRig()
+  await rig.bus.register(Tick)
+  const batches = 100
+  let handled = 0
+  let turns = 0
+  const all = door()
+  const count = () => {
+    turns += 1
+    if (handled < batches) setImmediate(count)
+    else all.open()
+  }
+  await rig.bus.publishMany(range(batches).map((n) => Tick.of({ n })))
+  await rig.bus.subscribe(
+    onBatch(
+      Tick,
+      () => {
+        handled += 1
+      },
+      { group: 'a', batch: { maxItems: 1, lingerMs: 0 }, prefetch: 1 },
+    ),
+  )
+  count()
+  await all.opened
+  expect(turns).toBeGreaterThan(batches / 4)
+})
+
 test('a handler may keep its batch: no later batch changes it', async () => {
   await using rig = makeRig()
   const kept: (readonly { readonly n: number }[])[] = []

@@ -305,6 +305,16 @@ test('run serves until the bus is closed and leaves no signal listener behind', 
   expect(listeners()).toBe(before)
 })
 
+test('run refuses signals that do not exist and subscriptions that are no list, before it starts anything', async () => {
+  await using rig = makeRig()
+  const given = [{ signals: 'SIGTERM' }, { signals: ['SIGTREM'] }, { subscriptions: {} }]
+  for (const options of given)
+    expect(await failureOf(() => rig.bus.run(options as never))).toMatchObject({
+      code: 'EVT_OPTION_INVALID',
+      details: { option: Object.keys(options)[0] },
+    })
+})
+
 test('run drains on its signal', async () => {
   const rig = makeRig()
   const end = door()

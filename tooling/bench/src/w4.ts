@@ -140,6 +140,7 @@ function evt(way: Way): Contender {
       const bus = createBus({ service: 'bench', logger: silentLogger, transport })
       const messagesAtOnce = Array.from({ length: batch }, () => OrderCreated.of(order))
       const { expect, handle, count } = handling()
+      /** Not let go of before the next one is there: the reader by hand lives through all rounds, and with it its code. */
       let subscription: Subscription
       return {
         async prepare(messages, ledger) {

@@ -25,6 +25,10 @@ export interface PgTransaction {
    * statement that is to share a round trip with COMMIT.
    */
   beforeCommit(hook: (query: PgQuery) => Promise<LastStatement | undefined>): boolean
+  /** The present moment, for `isUndone`. */
+  mark(): number
+  /** Whether a rollback to a savepoint has taken back what was done at that moment. */
+  isUndone(mark: number): boolean
   /** Runs after COMMIT, outside the transaction; must not throw. False where somebody else commits: then it never runs. */
   afterCommit(hook: () => void): boolean
   readonly [control]: TransactionControl

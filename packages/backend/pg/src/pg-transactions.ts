@@ -72,7 +72,7 @@ export function pgTransactions(options: PgTransactionsOptions): PgTransactions {
       }
       const same = open.find((transaction) => transaction.scope === found.value)
       const opening = idleMs === 0 || isShorter(found) ? 'begin' : bounded
-      if (same === undefined) return runTransaction(taken, found.value, opening, work)
+      if (same === undefined) return await runTransaction(taken, found.value, opening, work)
       taken.release()
       return runNested(same, work)
     },

@@ -4,6 +4,7 @@ import { asError, type WatchedConnection } from './connection.ts'
 import { isReadOnly, sqlState } from './errors.ts'
 import { lastAnswer } from './pg-pool.ts'
 import type { LastStatement, PgTransaction } from './pg-transaction.ts'
+import { runStatement } from './run-statement.ts'
 import { type OpenTransaction, openTransaction } from './transaction-handle.ts'
 
 /** Runs work between BEGIN and COMMIT on a connection, and gives the connection back. */
@@ -49,7 +50,7 @@ async function commit(
   let command: string | undefined
   try {
     command = lastAnswer(
-      await taken.connection.query(`${unsent === undefined ? '' : `${unsent}; `}${before}commit`),
+      await runStatement(taken.connection, `${unsent === undefined ? '' : `${unsent}; `}${before}commit`),
     ).command
   } catch (error) {
     const usable = await rollBack(taken, error)

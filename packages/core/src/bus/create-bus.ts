@@ -3,7 +3,7 @@ import { jsonCodec } from '../codec.ts'
 import type { Subscription } from '../consumer/running-subscription.ts'
 import { checkDefaults } from '../consumer/settings.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
-import { evtError } from '../errors.ts'
+import { evtError, isEvtError } from '../errors.ts'
 import type { AnyEvent, EventGroup } from '../event.ts'
 import { consoleLogger, guardedLogger } from '../logger.ts'
 import { checkMiddleware } from '../middleware.ts'
@@ -112,9 +112,13 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   // What wraps messages must be ready before the first of them, publishing or handling.
   let middlewareStarting: Promise<void> | undefined
   let middlewareStarted = middleware.every((each) => each.start === undefined)
+  const toStart = [...middleware]
   const startMiddleware = () => {
     middlewareStarting ??= (async () => {
-      for (const each of middleware) await each.start?.()
+      for (let each = toStart[0]; each !== undefined; each = toStart[0]) {
+        await each.start?.()
+        toStart.shift()
+      }
       middlewareStarted = true
     })().catch((error) => {
       middlewareStarting = undefined
@@ -123,14 +127,18 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     return middlewareStarting
   }
   let starting: Promise<void> | undefined
+  let usesOutbox = false
   const start = () => {
     if (state !== 'open' && starting === undefined) return Promise.reject(busClosed(service))
+    usesOutbox = outbox !== undefined
     starting ??= (async () => {
       await startMiddleware()
       await Promise.all([...ports.values()].map((port) => port.open()))
-      await outbox?.start(target)
+      if (state !== 'closed') await outbox?.start(target)
     })().catch((error) => {
       starting = undefined
+      // Whose it is has started it, and will stop it.
+      if (isEvtError(error, 'EVT_OUTBOX_SHARED')) usesOutbox = false
       throw error
     })
     return starting
@@ -225,7 +233,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     await attempt(async () => {
       // A transport whose server is away may open never, and a relay waits for a call that may never be answered.
       if (starting !== undefined) await inTime('Starting', graceMs, Promise.allSettled([starting]))
-      if (outbox !== undefined) await inTime(`The outbox ${outbox.name}`, graceMs, outbox.stop())
+      if (usesOutbox) await inTime(`The outbox ${outbox!.name}`, graceMs, outbox!.stop())
     })
     for (const each of [...middleware].reverse()) await attempt(async () => each.stop?.())
     const closePort = (port: TransportPort) =>
@@ -274,9 +282,13 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     start,
     async run(runOptions: RunOptions = {}) {
       checkKnown('run', runOptions, ['subscriptions', 'signals', 'deadlineMs'])
-      if (runOptions.subscriptions !== undefined) await subscribeAll(runOptions.subscriptions)
+      const { subscriptions: definitions, signals = ['SIGINT', 'SIGTERM'] } = runOptions
+      checkSignals(signals)
+      if (definitions !== undefined) {
+        if (!Array.isArray(definitions)) throw invalidOption('subscriptions', 'expected a list')
+        await subscribeAll(definitions)
+      }
       await start()
-      const signals = runOptions.signals ?? ['SIGINT', 'SIGTERM']
       const stopped = () =>
         new Promise<void>((resolve) => {
           const done = () => {
@@ -368,6 +380,12 @@ function eventsIn(given: AnyEvent | readonly AnyEvent[] | EventGroup): readonly 
   if (Array.isArray(given)) return given
   if (typeof given !== 'object' || given === null) throw invalidOption('events', 'expected what defineEvent returns')
   return '~event' in given ? [given as AnyEvent] : Object.values(given)
+}
+/** A signal that does not exist would be waited for in silence, while the real one ends the process at once. */
+function checkSignals(signals: readonly NodeJS.Signals[]): void {
+  const { signals: existing } = process.getBuiltinModule('node:os').constants
+  if (!Array.isArray(signals) || signals.some((signal) => existing[signal as NodeJS.Signals] === undefined))
+    throw invalidOption('signals', 'expected a list of names of signals, such as SIGTERM')
 }
 function checkTransport(option: string, transport: Transport): void {
   checkMethods(option, transport, ['open', 'declare', 'publish', 'consume', 'close'])

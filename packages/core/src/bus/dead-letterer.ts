@@ -49,10 +49,14 @@ function letterOf(bus: BusContext, event: AnyEvent, from: DeadLetterPlace, entry
   const { transport, topic, consumer } = from
   const { received } = entry
   const history = entry.history ?? []
+  const messageId = textOf(received, 'ce-id')
+  const payload = received.value === undefined ? received.payload : encodePayload(event, received.value)
+  // Positions are counted anew where a stream is made anew; what has no id is told by its bytes.
+  const own = messageId || Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('latin1')
   return {
     // With the transport: two of them may name different messages by one position.
-    id: derivedId(transport, consumer, topic, received.position),
-    messageId: textOf(received, 'ce-id'),
+    id: derivedId(transport, consumer, topic, received.position, own),
+    messageId,
     event: event.name,
     topic,
     consumer,
@@ -61,7 +65,7 @@ function letterOf(bus: BusContext, event: AnyEvent, from: DeadLetterPlace, entry
     key: received.key,
     contentType: textOf(received, 'content-type'),
     headers: received.headers,
-    payload: received.value === undefined ? received.payload : encodePayload(event, received.value),
+    payload,
     reason: history.at(-1)?.message ?? 'rejected',
     attempts: entry.attempt,
     history,

@@ -218,11 +218,15 @@ function memoryConsumer(group: MemoryGroup, spec: ConsumeSpec, onClose: () => vo
   const holder = {}
   const ordered = spec.ordered !== 'none'
   let closed = false
+  let isBacklog = false
   const consumer: Consumer = {
     async read(room, signal) {
+      // A backlog could be read and handled without the event loop turning once: timers and sockets go in between.
+      if (isBacklog) await new Promise((resolve) => setImmediate(resolve))
       while (!signal.aborted && !closed) {
         const taken = group.take(holder, room, spec.leaseMs, ordered)
-        if (taken.length > 0) return taken
+        isBacklog = taken.length > 0
+        if (isBacklog) return taken
         await group.whenAvailable(signal)
       }
       return []

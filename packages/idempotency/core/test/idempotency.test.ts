@@ -172,6 +172,9 @@ test('illegal options, and an inbox of another database, are refused at construc
   expect(() => exactlyOnce({ transactions: { run: async () => undefined as never }, inbox: {} } as never)).toThrow(
     /inbox.enter/,
   )
+  const once = exactlyOnce({ transactions: { run: async () => undefined as never }, inbox: memoryInbox() })
+  expect(() => once(undefined as never)).toThrow(/"handler"/)
+  expect(() => once.batch(undefined as never)).toThrow(/"handler"/)
   const run = async () => undefined as never
   const inbox: InboxStore<never> = { name: 'other', scope: 'b', enter: async () => [] }
   let refused: unknown

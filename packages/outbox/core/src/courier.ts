@@ -39,6 +39,8 @@ export class Courier {
   #stopping = false
   #waiting: (() => void)[] = []
   #askedMs: number | undefined
+  /** The same of the store, which another connection may answer about the lead. */
+  #storeAskedMs: number | undefined
   #failing: unknown
   published = 0
 
@@ -56,7 +58,9 @@ export class Courier {
   }
   /** What is wrong, until a burst ends without a failure. */
   get failing(): unknown {
-    return this.#failing ?? silence(`the transport "${this.transport}"`, this.#askedMs, this.#parts.target.clock)
+    const { clock } = this.#parts.target
+    const silent = silence(`the transport "${this.transport}"`, this.#askedMs, clock)
+    return this.#failing ?? silent ?? silence('the store', this.#storeAskedMs, clock)
   }
   /** Publishes everything up to a position that was fixed before: now, after the burst under way, or after a rest. */
   run(upTo: Position): void {
@@ -102,7 +106,7 @@ export class Courier {
       this.#wanted = undefined
       try {
         await this.#burst(upTo)
-        await this.#rows.drained()
+        await this.#fromStore(this.#rows.drained())
         if (this.#resting.size > 0) continue
         this.#failing = undefined
         this.#resting.calm()
@@ -110,6 +114,14 @@ export class Courier {
         this.#report(error)
         this.#giveUp()
       }
+    }
+  }
+  async #fromStore<Answer>(asked: Promise<Answer>): Promise<Answer> {
+    this.#storeAskedMs = this.#parts.target.clock.monotonicMs()
+    try {
+      return await asked
+    } finally {
+      this.#storeAskedMs = undefined
     }
   }
   /** Reads everything up to a fixed position from the start, in order. The next page is read while one is published. */
@@ -140,14 +152,16 @@ export class Courier {
     upTo: Position,
   ): Promise<{ rows: readonly OutboxRow[]; next: Position | undefined }> {
     const { store, transport, batch: limit } = this.#parts
-    const rows = await store.read({
-      transport: { only: transport },
-      after,
-      upTo,
-      skipKeys: this.#resting.skipKeys,
-      limit,
-      maxBytes: maxReadBytes,
-    })
+    const rows = await this.#fromStore(
+      store.read({
+        transport: { only: transport },
+        after,
+        upTo,
+        skipKeys: this.#resting.skipKeys,
+        limit,
+        maxBytes: maxReadBytes,
+      }),
+    )
     const last = rows.at(-1)?.position
     const isEnd = last === upTo || (rows.length < limit && bytesOf(rows) < maxReadBytes)
     return { rows, next: isEnd ? undefined : last }

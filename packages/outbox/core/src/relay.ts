@@ -224,6 +224,11 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
   }
   return {
     start(to) {
+      if (loop !== undefined && to !== target) {
+        // Its couriers would take the place of those that the loop knows, and nothing would be published any more.
+        const text = `The outbox "${store.name}" belongs to another bus already: give each bus one of its own`
+        throw evtError('EVT_OUTBOX_SHARED', text, { outbox: store.name })
+      }
       const keeper = attach(to)
       stopping = false
       for (const courier of couriers) courier.resume()

@@ -90,6 +90,23 @@ test('health tells of a store that has not answered for half a minute', async ()
   })
 })
 
+test.each(['read', 'delete'] as const)(
+  'health tells of a %s that is not answered while the lead is renewed',
+  async (verb) => {
+    const clock = manualClock()
+    const { relay, write, start } = fixture({
+      pollMs: 1_000,
+      wrap: (inner) => ({ ...inner, [verb]: () => new Promise(() => {}) }),
+    })
+    await write('a1')
+    start(() => [], { clock })
+    await clock.advance(20_000)
+    expect(relay.health()).toMatchObject({ status: 'healthy' })
+    await clock.advance(20_000)
+    expect(relay.health()).toMatchObject({ status: 'degraded', reason: expect.stringContaining('the store') })
+  },
+)
+
 test('a transport that keeps nothing is warned of: what it was handed is deleted from the outbox', async () => {
   for (const [durability, confirms, warnings] of [
     ['broker', 'accepted', 0],

@@ -7,6 +7,7 @@ import {
   type PgTransaction,
   pgFailure,
   quotedTable,
+  runStatement,
   scopeOf,
   withConnection,
 } from '@evt/pg'
@@ -34,7 +35,7 @@ export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTran
   const newest = `(select max(id)::text from ${table} where refused is null and id > $1)`
   const ask = async (operation: string, sql: string, values: readonly unknown[] = []) => {
     try {
-      const answer = await withConnection(pool, (connection) => connection.query(sql, [...values]))
+      const answer = await withConnection(pool, (connection) => runStatement(connection, sql, [...values]))
       return { rows: answer.rows, rowCount: answer.rowCount ?? 0 }
     } catch (error) {
       throw pgFailure(error, { operation, relation: table })

@@ -50,6 +50,12 @@ export interface PgOutbox extends Outbox<PgTransaction>, Omit<PgTransactions, 'a
   count: OutboxStore<never>['count']
 }
 
+/** What one call added to a transaction, and when. */
+interface Buffered {
+  readonly mark: number
+  readonly messages: readonly StoredMessage[]
+}
+
 /** A pool must have connections left for work while one of them listens. */
 const fewestToListen = 4
 
@@ -67,7 +73,7 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
   const relay = createRelay(store as never, relayOptions)
   const listenPool = listenPoolOf(options)
   let wake: PgWake | undefined
-  const buffers = new WeakMap<PgTransaction, StoredMessage[]>()
+  const buffers = new WeakMap<PgTransaction, Buffered[]>()
 
   const failed = (error: unknown) => pgFailure(error, { operation: 'Writing to the outbox', relation: table })
   const write = async (
@@ -81,6 +87,7 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
     }
   }
   const writeLast = async (query: PgTransaction['query'], messages: readonly StoredMessage[]) => {
+    if (messages.length === 0) return undefined
     const sql = literalInsert(table, messages)
     if (sql !== undefined) return { sql, failed }
     await write(query, messages)
@@ -88,17 +95,19 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
   }
   const append = async (given: unknown, messages: readonly StoredMessage[]) => {
     const transaction = await transactions.resolve(given)
+    const added = { mark: transaction.mark(), messages: [...messages] }
     const buffered = buffers.get(transaction)
     if (buffered !== undefined) {
-      buffered.push(...messages)
+      buffered.push(added)
       return
     }
-    const buffer = [...messages]
+    const buffer = [added]
     // Somebody else's transaction has no moment before its commit: rows are written at once.
     const deferred = transaction.beforeCommit((query) => {
       // Whoever comes now is too late, and is told so instead of adding to what has been written.
       buffers.delete(transaction)
-      return writeLast(query, buffer)
+      const kept = buffer.filter(({ mark }) => !transaction.isUndone(mark)).flatMap((each) => each.messages)
+      return writeLast(query, kept)
     })
     if (!deferred) return write(transaction.query, messages)
     buffers.set(transaction, buffer)

@@ -252,3 +252,31 @@ test('foreign transactions that hold every connection of a pool nobody has asked
   expect((await pg.count()).waiting).toBe(4 - refused.length)
   await pool.end()
 })
+
+test('what was published after a savepoint is taken back with it, and nothing else', async () => {
+  const pg = pgOutbox({ pool: database.pool, relay: false })
+  await pg.migrate()
+  const texts = async () => {
+    const { rows } = await database.pool.query(
+      "select convert_from(payload, 'UTF8') as text from evt_outbox order by id",
+    )
+    return rows.map((row) => row.text as string)
+  }
+  await pg.run(async (tx) => {
+    await pg.append(tx, [message('k', 'before')])
+    await tx.query('savepoint first')
+    await pg.append(tx, [message('k', 'in first')])
+    await tx.query('SAVEPOINT "Second"')
+    await pg.append(tx, [message('k', 'in second')])
+    await tx.query('rollback to savepoint "Second"')
+    await pg.append(tx, [message('k', 'after second')])
+    await tx.query('release savepoint First')
+  })
+  expect(await texts()).toEqual(['before', 'in first', 'after second'])
+  await pg.run(async (tx) => {
+    await tx.query('savepoint third')
+    await pg.append(tx, [message('k', 'lost')])
+    await tx.query('ROLLBACK TO third')
+  })
+  expect(await texts()).toHaveLength(3)
+})

@@ -21,7 +21,7 @@ export interface Appending {
 /** Messages are buffered and written in one statement right before COMMIT; in somebody else's transaction at the call. */
 export function createAppending(parts: AppendingParts): Appending {
   const { transactions, names, topics, supports } = parts
-  const buffers = new WeakMap<PgTransaction, StoredMessage[]>()
+  const buffers = new WeakMap<PgTransaction, { mark: number; messages: readonly StoredMessage[] }[]>()
   let target: RelayTarget | undefined
 
   const check = ({ id, transport, payload }: StoredMessage) => {
@@ -64,17 +64,19 @@ export function createAppending(parts: AppendingParts): Appending {
     async append(given, messages) {
       for (const message of messages) check(message)
       const transaction = await transactions.resolve(given)
+      const added = { mark: transaction.mark(), messages: [...messages] }
       const buffered = buffers.get(transaction)
       if (buffered !== undefined) {
-        buffered.push(...messages)
+        buffered.push(added)
         return
       }
-      const buffer = [...messages]
+      const buffer = [added]
       let written: ReadonlyMap<string, KnownTopic> | undefined
       const deferred = transaction.beforeCommit(async (query) => {
         // Whoever comes now is too late, and is told so instead of adding to what has been written.
         buffers.delete(transaction)
-        written = await write(query, buffer)
+        const kept = buffer.filter(({ mark }) => !transaction.isUndone(mark)).flatMap((each) => each.messages)
+        if (kept.length > 0) written = await write(query, kept)
         return undefined
       })
       // Somebody else's transaction has no moment before its commit: the rows are written at once.
@@ -83,7 +85,7 @@ export function createAppending(parts: AppendingParts): Appending {
         return
       }
       buffers.set(transaction, buffer)
-      transaction.afterCommit(() => parts.onPublished(written!.values()))
+      transaction.afterCommit(() => parts.onPublished(written?.values() ?? []))
     },
   }
 }

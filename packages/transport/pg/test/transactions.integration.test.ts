@@ -169,3 +169,20 @@ test('a transaction fails once where somebody emptied the tables, and the next m
   await transport.run((tx) => transport.append(tx, [stored('kept')]))
   expect(await messagesKept()).toBe(1)
 })
+
+test('what was published after a savepoint is taken back with it, and nothing else', async () => {
+  await transport.run(async (tx) => {
+    await transport.append(tx, [stored('before')])
+    await tx.query('savepoint one')
+    await transport.append(tx, [stored('lost')])
+    await tx.query('rollback to savepoint one')
+    await transport.append(tx, [stored('after')])
+  })
+  await transport.run(async (tx) => {
+    await tx.query('savepoint one')
+    await transport.append(tx, [stored('lost')])
+    await tx.query('rollback to one')
+  })
+  expect(await drain(await consume(transport, 'a'), 2)).toEqual(['before', 'after'])
+  expect(await messagesKept()).toBe(2)
+})
