@@ -44,6 +44,27 @@ describe('a memory transport', () => {
     }
     expect(await Promise.all(others)).toEqual([[closed], [closed]])
   })
+  test('dead letters are removed from among any number of them', async () => {
+    const count = 150_000
+    const transport = memoryTransport({ maxMessages: count, maxDeadLetters: count })
+    const consumer = await consume(transport)
+    const headers = {}
+    const payload = Buffer.from('x')
+    const batch = Array.from({ length: count }, (_each, n) => ({
+      id: `${n}`,
+      topic: 't',
+      key: undefined,
+      headers,
+      payload,
+    }))
+    await transport.publish(batch)
+    const read = await consumer.read({ messages: count, bytes: count }, new AbortController().signal)
+    await consumer.settle(read.map((delivery) => ({ delivery, as: 'deadLetter', reason: 'no', history: [] })))
+    await transport.removeDeadLetters('t', ['1', '3'])
+    const left = await transport.readDeadLetters('t', { after: undefined, limit: 2 })
+    expect([left.map(({ id }) => id), transport.deadLetters().length]).toEqual([['2', '4'], count - 2])
+    await transport.close()
+  })
   test('what a group loses by `dropOldest` is counted, also where another group has no room for the new one', async () => {
     const transport = memoryTransport({ maxMessages: 1, overflow: 'dropOldest' })
     const [idle, busy] = [await consume(transport, 'idle'), await consume(transport, 'busy')]

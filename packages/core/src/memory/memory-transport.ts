@@ -168,8 +168,14 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
       return found.slice(0, limit)
     },
     async removeDeadLetters(topic, ids) {
-      const kept = letters.filter((letter) => letter.topic !== topic || !ids.includes(letter.id))
-      letters.splice(0, letters.length, ...kept)
+      const removed = new Set(ids)
+      let kept = 0
+      for (const letter of letters) {
+        if (letter.topic === topic && removed.has(letter.id)) continue
+        letters[kept] = letter
+        kept += 1
+      }
+      letters.length = kept
     },
     async close() {
       closed = true
