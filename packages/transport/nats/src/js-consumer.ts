@@ -142,8 +142,10 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     if (topic.partitions === undefined) {
       const [pulls] = pullsOf as [Pulls]
       const wanted = messages - waiting.length - pulls.asked
-      // A pull costs as much as some messages: while as many are to come, more are not asked for.
-      if (wanted > 0 && (pulls.asked === 0 || wanted * 2 >= messages)) pulls.ask({ messages: wanted, bytes })
+      // A pull costs as much as some messages; but where the last has ended before the next is sent, both sides wait.
+      if (wanted > 0 && (pulls.asked === 0 || wanted * 4 >= messages))
+        // Those that are open have the rest of the bytes.
+        pulls.ask({ messages: wanted, bytes: Math.ceil((bytes * wanted) / messages) })
       return
     }
     // A partition gives one message at a time, whatever it is asked for.

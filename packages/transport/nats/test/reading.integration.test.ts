@@ -39,6 +39,33 @@ for (const server of [nats, natsFloor]) {
       await consumer.close()
     })
 
+    it('asks for more before the last pull has ended, once a quarter of the room is free, and for its share of the bytes', async () => {
+      const transport = jetstreamTransport({ connection, prefix: place.prefix })
+      await transport.open()
+      const consumer = await transport.consume(specOf('a'), listener())
+      const pulls: { readonly batch: number; readonly max_bytes: number }[] = []
+      const stream = `${place.prefix}.${topic}`.replaceAll('.', '_')
+      connection.subscribe(`$JS.API.CONSUMER.MSG.NEXT.${stream}.>`, {
+        callback: (_error, message) => void pulls.push(message.json()),
+      })
+      const stop = new AbortController()
+      const read = () => consumer.read({ messages: 8, bytes: 8_000 }, stop.signal)
+      for (const text of ['a', 'b']) {
+        const reading = read()
+        await transport.publish([outgoing(text)])
+        expect((await reading).map(textOf)).toEqual([text])
+      }
+      const last = read()
+      await eventually(async () => pulls.length === 2, 'it has asked twice')
+      expect(pulls).toMatchObject([
+        { batch: 8, max_bytes: 8_000 },
+        { batch: 2, max_bytes: 2_000 },
+      ])
+      stop.abort()
+      expect(await last).toEqual([])
+      await consumer.close()
+    })
+
     it('refuses to settle what a server that came back does not know it handed over, and is given it again', async () => {
       const transport = jetstreamTransport({ connection, prefix: place.prefix })
       await transport.open()
