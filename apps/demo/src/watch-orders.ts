@@ -7,7 +7,7 @@ export interface Watch {
   readonly database: Database
   readonly open: OpenOrders
   readonly everyMs: number
-  /** After so long without any end, and with nothing left to publish, open orders count as lost; undefined: never. */
+  /** After so long without a new order or an end, and with nothing left to publish, open orders count as lost; undefined: never. */
   readonly lostAfterMs: number | undefined
   readonly signal: AbortSignal
 }
@@ -18,7 +18,7 @@ export interface Watch {
  */
 export async function watchOrders({ database, open, everyMs, lostAfterMs, signal }: Watch): Promise<void> {
   const { pool, deadLetters, outbox } = database
-  let finished = -1
+  let last = ''
   let movedMs = performance.now()
   while (!signal.aborted) {
     await delay(everyMs, undefined, { signal }).catch(() => undefined)
@@ -27,9 +27,10 @@ export async function watchOrders({ database, open, everyMs, lostAfterMs, signal
       for (const id of await endedOrders(pool, ids)) open.ended(id)
       if (ids.some((id) => open.has(id))) for (const id of await deadOrders(deadLetters)) open.ended(id)
       const { waiting } = lostAfterMs === undefined ? { waiting: 1 } : await outbox.count()
-      if (open.finished !== finished || waiting > 0 || open.size === 0) movedMs = performance.now()
-      finished = open.finished
-      if (lostAfterMs !== undefined && performance.now() - movedMs > lostAfterMs) open.forget(open.ids())
+      const now = `${open.finished} ${ids.at(-1)}`
+      if (now !== last || waiting > 0 || open.size === 0) movedMs = performance.now()
+      last = now
+      if (lostAfterMs !== undefined && performance.now() - movedMs > lostAfterMs) open.forget(ids)
     } catch {
       // The database is away for a moment; whoever works with it says so.
     }

@@ -1,3 +1,4 @@
+import { checkSubscription } from './check-subscription.ts'
 import type { AnyEvent, EventGroup } from './event.ts'
 import { checkKnown, invalidOption } from './options.ts'
 import { listEvents, type SubscriptionDefinition } from './subscription.ts'
@@ -43,9 +44,12 @@ export function bridge(
   for (const [option, name] of Object.entries({ from, to }))
     if (typeof name !== 'string') throw invalidOption(option, 'expected the name of a transport of the bus')
   if (from === to) throw invalidOption('to', `messages are read from "${from}" already`)
+  const list = events === 'everything' ? events : listEvents(events)
+  const subscribe = { ...rest, transport: from, group, concurrency }
+  checkSubscription('bridge', subscribe, false)
   return {
-    events: events === 'everything' ? events : listEvents(events),
-    options: { ...rest, transport: from, group, concurrency },
+    events: list,
+    options: subscribe,
     '~subscription': { kind: 'each', handler: () => {}, forwardTo: to },
   }
 }

@@ -19,7 +19,9 @@ export const jsonCodec: Codec = {
 
 /** The text whose bytes the JSON codec writes: inside one process nobody needs the bytes. */
 export function toJsonText(payload: unknown): string {
-  return JSON.stringify(payload) ?? ''
+  const text = JSON.stringify(payload)
+  if (text !== undefined || payload === undefined) return text ?? ''
+  throw new TypeError(`JSON makes nothing of a ${typeof payload}`)
 }
 
 /** Reads what the JSON codec wrote, as bytes or still as text. Throws `EVT_CODEC_DECODE`. */

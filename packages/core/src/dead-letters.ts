@@ -2,7 +2,7 @@ import type { ErrorRecord, Headers } from './transport.ts'
 
 /** A message that will not be retried, with everything an operator needs to understand and replay it. */
 export interface DeadLetterEntry {
-  /** Deterministic: the same transport of the bus, consumer, topic and position give the same id. */
+  /** Deterministic: the same transport of the bus, consumer, topic, position and message give the same id. */
   readonly id: string
   readonly messageId: string | undefined
   readonly event: string

@@ -1,7 +1,7 @@
 import { type Envelope, writeHeaders } from './envelope.ts'
 import type { AnyEvent } from './event.ts'
 import { StoredText } from './stored-text.ts'
-import type { Headers, Outgoing } from './transport.ts'
+import type { Headers, Outgoing, TransportDelivery } from './transport.ts'
 import type { TimeOrderedId } from './uuid.ts'
 
 /** What all messages have in common that one bus publishes of one event. */
@@ -123,12 +123,18 @@ export function encodedMessage(delivery: object): EncodedMessage | undefined {
 
 /** The size of a payload that need not be bytes yet. */
 export function payloadBytes(outgoing: Outgoing): number {
-  return outgoing instanceof EncodedMessage ? outgoing.bytes : outgoing.payload.byteLength
+  if (outgoing instanceof EncodedMessage) return outgoing.bytes
+  return outgoing instanceof StoredText ? outgoing.body.length : outgoing.payload.byteLength
+}
+/** The same of a delivery. */
+export function receivedBytes(delivery: TransportDelivery): number {
+  return encodedMessage(delivery)?.bytes ?? delivery.payload.byteLength
 }
 
 /** The payload as text, where it need not be bytes. */
 export function payloadText(outgoing: Outgoing): string | undefined {
-  return outgoing instanceof EncodedMessage && typeof outgoing.body === 'string' ? outgoing.body : undefined
+  if (!(outgoing instanceof EncodedMessage || outgoing instanceof StoredText)) return undefined
+  return typeof outgoing.body === 'string' ? outgoing.body : undefined
 }
 
 /** The headers as JSON. */

@@ -24,6 +24,7 @@ export interface EvtErrors {
   EVT_PAYLOAD_TOO_LARGE: { readonly bytes: number; readonly maxBytes: number }
   EVT_OPTION_UNSUPPORTED: { readonly option: string; readonly transport: string }
   EVT_OUTBOX_NO_TRANSACTION: { readonly outbox: string }
+  EVT_OUTBOX_SHARED: { readonly outbox: string }
   EVT_PAYLOAD_VERSION: { readonly event: string; readonly version: number; readonly known: number }
   EVT_POISON: { readonly consumer: string; readonly attempts: number }
   EVT_PUBLISH_PARTIAL: { readonly failures: readonly PublishFailure[]; readonly ids: readonly string[] }

@@ -96,6 +96,8 @@ export function defineEvent(
       'expected a Standard Schema, such as a zod, valibot or arktype schema, or type<Payload>()',
     )
   }
+  if (definition.sensitive !== undefined && !Array.isArray(definition.sensitive))
+    throw invalidOption('sensitive', 'expected a list of names of fields')
   if (definition.key !== undefined) checkFunction('key', definition.key)
   if (definition.codec !== undefined) checkMethods('codec', definition.codec, ['encode', 'decode'])
   const version = wholeNumber('version', definition.version, { min: 1, default: 1 })
@@ -132,7 +134,7 @@ export function defineEvents<const Prefix extends string, Schemas extends Readon
   prefix: EventName<Prefix>,
   definitions: {
     readonly [Name in keyof Schemas]: EventOptions<SchemaOutput<Schemas[Name]>, SchemaInput<Schemas[Name]>> & {
-      readonly schema: Schemas[Name]
+      readonly schema: Schemas[Name] & SurvivesWire<SchemaInput<Schemas[Name]>, SchemaOutput<Schemas[Name]>>
     }
   },
 ): {

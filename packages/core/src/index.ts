@@ -40,7 +40,7 @@ export {
   type PayloadOf,
 } from './event.ts'
 export { headerTable, withoutPrototype } from './header-table.ts'
-export { consoleLogger, type Logger, silentLogger } from './logger.ts'
+export { consoleLogger, guardedLogger, type Logger, silentLogger } from './logger.ts'
 export {
   type MemoryTransport,
   type MemoryTransportOptions,

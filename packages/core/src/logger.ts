@@ -1,3 +1,5 @@
+import { describeThrown } from './errors.ts'
+
 /** The structural subset of pino's logger that everything here writes to. */
 export interface Logger {
   debug(fields: object, message?: string): void
@@ -18,18 +20,28 @@ export const consoleLogger: Logger = {
 }
 
 function write(level: string, fields: object, message: string | undefined): void {
-  const flat = Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [name, value instanceof Error ? describe(value) : value]),
-  )
+  const flat = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, shown(value)]))
   console.error(JSON.stringify({ level, ...flat, message }))
 }
 
-function describe(error: Error): object {
-  return { name: error.name, message: error.message.slice(0, 2_048), code: (error as { code?: unknown }).code }
+const maxText = 2_048
+
+function shown(value: unknown): unknown {
+  if (value instanceof Error) {
+    const { name, message, code, stack } = value as Error & { readonly code?: unknown }
+    return { name, message: message.slice(0, maxText), code: shown(code), stack: stack?.slice(0, maxText) }
+  }
+  try {
+    JSON.stringify(value)
+    return value
+  } catch {
+    // A handler may throw anything, such as an object that holds itself; the line about it must not get lost.
+    return describeThrown(value).slice(0, maxText)
+  }
 }
 
-/** A logger that throws must not change what becomes of a message. */
-export function guardedLogger(logger: Logger, report: (error: unknown) => void): Logger {
+/** A logger that never throws, whatever the given one does: that must not change what becomes of a message, nor end a process. */
+export function guardedLogger(logger: Logger, report: (error: unknown) => void = () => {}): Logger {
   const guard = (level: keyof Logger) => (fields: object, message?: string) => {
     try {
       logger[level](fields, message)

@@ -7,6 +7,7 @@ import type { Outcome } from './outcome.ts'
 /** Where a middleware stands, outermost first. Built-in ones name their slot; everybody else's are `user`. */
 const slots = ['trace', 'monitor', 'poison', 'idempotency', 'user'] as const
 export type Slot = (typeof slots)[number]
+const hooks = ['publish', 'consume', 'start', 'stop'] as const
 
 /** A message about to be published, before it is encoded. */
 export interface OutgoingDraft {
@@ -39,8 +40,10 @@ export function checkMiddleware(option: string, list: readonly Middleware[] | un
     if (typeof each?.name !== 'string') throw invalidOption(option, 'every middleware needs a name')
     if (each.slot !== undefined && !slots.includes(each.slot))
       throw invalidOption(`${option}.${each.name}.slot`, `expected one of ${slots.join(', ')}`)
-    for (const hook of ['publish', 'consume', 'start', 'stop'] as const)
-      if (each[hook] !== undefined) checkFunction(`${option}.${each.name}.${hook}`, each[hook])
+    for (const hook of hooks) if (each[hook] !== undefined) checkFunction(`${option}.${each.name}.${hook}`, each[hook])
+    // A function has a name too, and was meant to be called.
+    if (hooks.every((hook) => each[hook] === undefined))
+      throw invalidOption(`${option}.${each.name}`, `expected an object with at least one of ${hooks.join(', ')}`)
   }
   return list
 }

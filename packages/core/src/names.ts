@@ -5,8 +5,11 @@ const maxBytes = 200
 
 /** Throws `EVT_NAME_INVALID` unless the name of an event, service, group or instance is legal on every transport. */
 export function checkName(kind: string, name: unknown): string {
-  if (typeof name !== 'string' || name.length > maxBytes || !legal.test(name)) {
-    const shown = JSON.stringify(typeof name === 'string' ? name.slice(0, maxBytes) : typeof name)
+  if (typeof name !== 'string') {
+    throw evtError('EVT_NAME_INVALID', `The ${kind} name must be text, not ${typeof name}`, { kind, name: typeof name })
+  }
+  if (name.length > maxBytes || !legal.test(name)) {
+    const shown = JSON.stringify(name.slice(0, maxBytes))
     throw evtError(
       'EVT_NAME_INVALID',
       `${shown} is no ${kind} name: letters, digits, "_" and "-", in parts joined by single dots, at most ${maxBytes} bytes`,

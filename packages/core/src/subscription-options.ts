@@ -25,7 +25,7 @@ export interface CommonSubscribeOptions {
   readonly maxAgeMs?: number | undefined
   /** While a key's handler is busy, only the newest of its waiting messages is kept. Default false. */
   readonly latestOnly?: boolean | undefined
-  /** Messages it answers false for are acknowledged unhandled and counted. */
+  /** Messages it answers false for are acknowledged unhandled and counted; an answer that is no boolean is a failure. */
   readonly filter?: ((delivery: IncomingDelivery) => boolean) | undefined
   /** At most so many handler starts a second in this process. */
   readonly rateLimit?: { readonly perSecond: number; readonly burst?: number | undefined } | undefined

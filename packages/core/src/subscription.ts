@@ -1,3 +1,4 @@
+import { checkSubscription } from './check-subscription.ts'
 import type { Delivery } from './delivery.ts'
 import { evtError } from './errors.ts'
 import type { AnyEvent, EventGroup, ParsedEventDefinition, PayloadOf } from './event.ts'
@@ -123,6 +124,7 @@ function define(
     for (const event of events) checkEvent(event)
   }
   const names = events === 'everything' ? ['everything'] : events.map((event) => event.name)
+  if (options !== undefined) checkSubscription(`The subscription to ${names.join(', ')}`, options, kind === 'batch')
   if (options?.mode === undefined && options?.group === undefined) {
     const message = `The subscription to ${names.join(', ')} must say how it shares: group: '…', mode: 'worker' or mode: 'broadcast'`
     throw evtError('EVT_SUBSCRIPTION_MODE', message, { events: names })

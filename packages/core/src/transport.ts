@@ -19,6 +19,7 @@ export interface PublishFailure {
   readonly error: unknown
 }
 
+/** A Date: the first message since then. A position, as deliveries have it: the message right behind it. */
 export type StartAt = 'earliest' | 'latest' | Date | { readonly position: string }
 export type OrderScope = 'none' | 'process' | 'group'
 
@@ -153,7 +154,7 @@ export interface ConsumerEvents {
   recreated(what: string): void
 }
 
-/** One hand-over of a message to a consumer. */
+/** One hand-over of a message to a consumer. Read its fields by name: some are made at the first look. */
 export interface TransportDelivery {
   readonly headers: Headers
   readonly payload: Uint8Array
@@ -204,6 +205,10 @@ export interface ConsumerState {
   readonly running: number | null
   readonly delayed: number | null
   readonly deadLettered: number | null
+  /**
+   * The age of the oldest message that is not settled, whoever has it: of a handler that is stuck, too. One whose retry was
+   * given a delay may be left out until it is due.
+   */
   readonly oldestMs: number | null
 }
 

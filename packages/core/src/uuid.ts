@@ -81,7 +81,9 @@ export class TimeOrderedId {
 }
 
 export function timeOrderedId(nowMs: number): TimeOrderedId {
-  if (nowMs > prefix.ms) startMillisecond(nowMs)
+  // A clock may count parts of a millisecond.
+  const wholeMs = Math.floor(nowMs)
+  if (wholeMs > prefix.ms) startMillisecond(wholeMs)
   else if (counter === 0xfff) startMillisecond(prefix.ms + 1)
   else counter += 1
   if (suffixes === undefined || used === batch) suffixes = drawSuffixes()

@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { defineEvent, onBatch, reject, retry } from '../src/index.ts'
+import { type Delivery, defineEvent, type Outcome, onBatch, reject, retry } from '../src/index.ts'
 import { door, Keyed, makeRig, range, smuggle, steady, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
 const Strict = defineEvent('rig.strict', { schema: z.object({ n: z.number() }) })
+const Slow = defineEvent('rig.slow', { schema: z.object({ n: z.number() }).refine(async () => true) })
 
 test('a batch is full at its size or its bytes, and one that is not full waits no longer than it may', async () => {
   await using rig = makeRig()
@@ -53,23 +54,34 @@ test('each item has an outcome of its own: a failed one is retried with the next
   expect(subscription!.stats()).toMatchObject({ acknowledged: 4, deadLettered: 1 })
 })
 
-test('one item that cannot be read is dead-lettered and the rest of its batch is handled', async () => {
-  await using rig = makeRig()
-  const seen: number[] = []
-  await rig.bus.subscribe(
-    onBatch(Strict, (all) => void seen.push(...all.map(({ n }) => n)), {
-      group: 'a',
-      batch: { maxItems: 5, lingerMs: 10 },
-    }),
-  )
-  await rig.bus.publish(Strict, { n: 1 })
-  await smuggle(rig.transport, 'evt.rig.strict', {}, '{"n":')
-  await smuggle(rig.transport, 'evt.rig.strict', { 'content-type': 'x/y' }, '{}')
-  await smuggle(rig.transport, 'evt.rig.strict', {}, '{"n":"text"}')
-  await rig.bus.publish(Strict, { n: 2 })
-  await rig.clock.advance(100)
-  expect(seen).toEqual([1, 2])
-  expect(rig.transport.deadLetters()).toHaveLength(3)
+describe.each([
+  { title: 'without middleware', use: [] },
+  {
+    title: 'behind a middleware',
+    use: [{ name: 'through', consume: (_delivery: Delivery, next: () => Promise<Outcome>) => next() }],
+  },
+])('$title', ({ use }) => {
+  test.each([
+    { how: 'at once', event: Strict },
+    { how: 'by an asynchronous schema', event: Slow },
+  ])('of items read $how one that cannot be read is dead-lettered, the rest is handled in order', async ({ event }) => {
+    await using rig = makeRig()
+    const batches: number[][] = []
+    await rig.bus.subscribe(
+      onBatch(event, (all) => void batches.push(all.map(({ n }) => n)), {
+        ...{ group: 'a', batch: { maxItems: 5, lingerMs: 10 }, use },
+      }),
+    )
+    const topic = `evt.${event.name}`
+    await rig.bus.publish(event, { n: 1 })
+    await smuggle(rig.transport, topic, {}, '{"n":')
+    await smuggle(rig.transport, topic, { 'content-type': 'x/y' }, '{}')
+    await smuggle(rig.transport, topic, {}, '{"n":"text"}')
+    await rig.bus.publish(event, { n: 2 })
+    await rig.clock.advance(100)
+    expect(batches).toEqual([[1, 2]])
+    expect(rig.transport.deadLetters()).toHaveLength(3)
+  })
 })
 
 test('a batch of nothing but unreadable items never reaches its handler and is settled', async () => {
@@ -120,6 +132,33 @@ test.each([
     expect(rig.transport.deadLetters()[0]!.history[0]).toMatchObject({ code: 'EVT_HANDLER_RESULT' })
   },
 )
+
+test('the event loop turns while a backlog is handled whose handlers need nothing but this process', async () => {
+  await using rig = makeRig()
+  await rig.bus.register(Tick)
+  const batches = 100
+  let handled = 0
+  let turns = 0
+  const all = door()
+  const count = () => {
+    turns += 1
+    if (handled < batches) setImmediate(count)
+    else all.open()
+  }
+  await rig.bus.publishMany(range(batches).map((n) => Tick.of({ n })))
+  await rig.bus.subscribe(
+    onBatch(
+      Tick,
+      () => {
+        handled += 1
+      },
+      { group: 'a', batch: { maxItems: 1, lingerMs: 0 }, prefetch: 1 },
+    ),
+  )
+  count()
+  await all.opened
+  expect(turns).toBeGreaterThan(batches / 4)
+})
 
 test('a handler may keep its batch: no later batch changes it', async () => {
   await using rig = makeRig()

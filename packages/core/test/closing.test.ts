@@ -134,6 +134,19 @@ test('closing the bus is idempotent, closes every subscription and refuses what 
   expect((await rig.bus.health()).status).toBe('unhealthy')
 })
 
+test('a bus that was closed cannot be started or run, and opens nothing any more', async () => {
+  const opened: string[] = []
+  const bus = createBus({
+    service: 's',
+    transport: { ...memoryTransport(), open: async () => void opened.push('transport') },
+    use: [{ name: 'm', start: async () => void opened.push('middleware') }],
+  })
+  await bus.close()
+  expect((await failureOf(() => bus.start())).code).toBe('EVT_BUS_CLOSED')
+  expect((await failureOf(() => bus.run())).code).toBe('EVT_BUS_CLOSED')
+  expect(opened).toEqual([])
+})
+
 test('a transport that cannot close is what close rejects with, after everything else has closed', async () => {
   const stopped: string[] = []
   const close = () => Promise.reject(new Error('the connection is stuck'))
@@ -145,6 +158,46 @@ test('a transport that cannot close is what close rejects with, after everything
   await expect(rig.bus.close()).rejects.toThrow('the connection is stuck')
   expect([subscription.state, stopped]).toEqual(['closed', ['middleware']])
   expect((await failureOf(() => rig.bus.publish(Tick, { n: 1 }))).code).toBe('EVT_BUS_CLOSED')
+})
+
+test('a transport that never opens does not keep close waiting past its deadline, and is closed if it opens after all', async () => {
+  const opening = door()
+  let closes = 0
+  await using rig = makeRig({
+    wrap: (transport) => ({
+      ...transport,
+      open: () => opening.opened,
+      async close() {
+        closes += 1
+      },
+    }),
+  })
+  const subscribing = failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))
+  const starting = rig.bus.start()
+  const closing = rig.bus.close({ deadlineMs: 1_000 })
+  await rig.clock.advance(10_000)
+  await closing
+  expect(closes).toBe(0)
+  opening.open()
+  await starting
+  expect((await subscribing).code).toBe('EVT_BUS_CLOSED')
+  expect(closes).toBe(1)
+})
+
+test('a close that waits for a handler holds the process, which has nothing else to live for', async () => {
+  const held = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+  await using rig = makeRig()
+  const before = held()
+  const work = door()
+  await rig.bus.subscribe(Tick, () => work.opened, { group: 'a' })
+  await rig.bus.publish(Tick, { n: 1 })
+  await settle()
+  const closing = rig.bus.close()
+  await settle()
+  expect(held()).toBe(before + 1)
+  work.open()
+  await closing
+  expect(held()).toBe(before)
 })
 
 test('a subscribe that the bus closes over is refused and leaves nobody reading', async () => {
@@ -250,6 +303,16 @@ test('run serves until the bus is closed and leaves no signal listener behind', 
     await running
   }
   expect(listeners()).toBe(before)
+})
+
+test('run refuses signals that do not exist and subscriptions that are no list, before it starts anything', async () => {
+  await using rig = makeRig()
+  const given = [{ signals: 'SIGTERM' }, { signals: ['SIGTREM'] }, { subscriptions: {} }]
+  for (const options of given)
+    expect(await failureOf(() => rig.bus.run(options as never))).toMatchObject({
+      code: 'EVT_OPTION_INVALID',
+      details: { option: Object.keys(options)[0] },
+    })
 })
 
 test('run drains on its signal', async () => {

@@ -263,23 +263,27 @@ test('a message that ends its process as often as it may run is dead-lettered wi
   expect(letter!.history).toMatchObject([{ code: 'EVT_POISON', attempt: 3 }])
 })
 
+/** A transport that gives every message one position. */
+function onePlace(): Transport {
+  const transport = memoryTransport()
+  return {
+    ...transport,
+    async consume(spec, events) {
+      const consumer = await transport.consume(spec, events)
+      const read: Consumer['read'] = async (room, signal) =>
+        (await consumer.read(room, signal)).map((delivery) =>
+          Object.defineProperty(delivery, 'position', { value: '1' }),
+        )
+      return { ...consumer, read }
+    },
+  }
+}
+
 test('messages of two transports that name them by one position are two dead letters', async () => {
   const letters: DeadLetterEntry[] = []
-  const numbered = (): Transport => {
-    const transport = memoryTransport()
-    return {
-      ...transport,
-      async consume(spec, events) {
-        const consumer = await transport.consume(spec, events)
-        const read: Consumer['read'] = async (room, signal) =>
-          (await consumer.read(room, signal)).map((delivery) => ({ ...delivery, position: '1' }))
-        return { ...consumer, read }
-      },
-    }
-  }
   await using bus = createBus({
     service: 'rig',
-    transports: { one: numbered(), two: numbered() },
+    transports: { one: onePlace(), two: onePlace() },
     routes: [{ events: [Tick], to: ['one', 'two'] }],
     defaultTransport: 'one',
     deadLetters: deadLetterStore(async (entries) => void letters.push(...entries)),
@@ -290,4 +294,34 @@ test('messages of two transports that name them by one position are two dead let
   await bus.publish(Tick, { n: 1 })
   await settle()
   expect(new Set(letters.map(({ id }) => id)).size).toBe(2)
+})
+
+test('what stands where another message stood before its stream was made anew is a dead letter of its own', async () => {
+  const ids = new Set<string>()
+  const deadLetters = deadLetterStore(async (entries) => {
+    for (const { id } of entries) ids.add(id)
+  })
+  await using rig = makeRig({ wrap: onePlace, bus: { deadLetters } })
+  await rig.bus.subscribe(Tick, () => reject('never'), { group: 'a' })
+  await rig.bus.publish(Tick, { n: 1 })
+  await rig.bus.publish(Tick, { n: 2 })
+  await settle()
+  expect(ids.size).toBe(2)
+})
+
+test('what cannot be read and stands where something else stood is told from it by its bytes', async () => {
+  const ids = new Set<string>()
+  const deadLetters = deadLetterStore(async (entries) => {
+    for (const { id } of entries) ids.add(id)
+  })
+  let inner: Transport | undefined
+  const wrap = () => {
+    inner = onePlace()
+    return inner
+  }
+  await using rig = makeRig({ wrap, bus: { deadLetters } })
+  await rig.bus.subscribe(Tick, () => {}, { group: 'a' })
+  for (const payload of ['first', 'second']) await smuggle(inner!, 'evt.rig.tick', { 'ce-id': '' }, payload)
+  await settle()
+  expect(ids.size).toBe(2)
 })

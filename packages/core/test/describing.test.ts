@@ -1,5 +1,5 @@
 import { contextKey, type Middleware } from '../src/index.ts'
-import { deadLetterStore, failureOf, makeRig, Tick } from './rig.ts'
+import { deadLetterStore, door, failureOf, makeRig, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
 test('a setting tells its value and where it came from: subscription before bus before library', async () => {
@@ -45,6 +45,29 @@ test('health covers every part and is as bad as the worst of them', async () => 
   })
   subscription.pause()
   expect((await rig.bus.health()).status).toBe('degraded')
+})
+
+test('health tells of a transport that cannot be opened, is not open yet, or does not answer', async () => {
+  const refusal = door()
+  let open = (): Promise<void> => refusal.opened.then(() => Promise.reject(new Error('connection refused')))
+  await using rig = makeRig({
+    wrap: (transport) => ({ ...transport, open: () => open(), publish: () => new Promise(() => {}) }),
+  })
+  const state = async () => (await rig.bus.health()).parts[0]
+  expect(await state()).toEqual({ name: 'transport:memory', status: 'healthy' })
+  const starting = rig.bus.start().catch((error: Error) => error.message)
+  await settle()
+  expect(await state()).toMatchObject({ status: 'unhealthy', reason: 'it is not open yet' })
+  refusal.open()
+  expect(await starting).toBe('connection refused')
+  expect(await state()).toMatchObject({ status: 'unhealthy', reason: 'connection refused' })
+  open = async () => {}
+  await rig.bus.start()
+  expect(await state()).toMatchObject({ status: 'healthy' })
+  const publishing = failureOf(() => rig.bus.publish(Tick, { n: 1 }))
+  await rig.clock.advance(10_000)
+  expect((await publishing).code).toBe('EVT_PUBLISH_UNKNOWN')
+  expect(await state()).toMatchObject({ status: 'unhealthy', reason: 'no answer within 10000 ms' })
 })
 
 test('context keys are typed places: two of one name are different, and a missing value is an error that names it', async () => {

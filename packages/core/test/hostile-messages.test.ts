@@ -1,6 +1,14 @@
 import { z } from 'zod'
-import { checkMetadata, defineEvent, jsonCodec, readEnvelope, readMetadata, type } from '../src/index.ts'
-import { failureOf, makeRig, range, smuggle, Tick, Tock } from './rig.ts'
+import {
+  checkMetadata,
+  type DeadLetterEntry,
+  defineEvent,
+  jsonCodec,
+  readEnvelope,
+  readMetadata,
+  type,
+} from '../src/index.ts'
+import { deadLetterStore, failureOf, makeRig, range, smuggle, Tick, Tock } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
 // S4 to S7: what arrives is not trusted, what leaves is legal everywhere.
@@ -354,3 +362,14 @@ test('10,000 mangled messages: each is handled or dead-lettered, none ends the p
   expect(({} as Record<string, unknown>).polluted).toBeUndefined()
   expect(rig.reports).toEqual([])
 }, 30_000)
+
+test('headers that are no text reach a dead-letter store as absent, so that every store can keep them', async () => {
+  const letters: DeadLetterEntry[] = []
+  const deadLetters = deadLetterStore(async (entries) => void letters.push(...entries))
+  await using rig = makeRig({ bus: { deadLetters } })
+  await rig.bus.subscribe(Tick, () => {}, { group: 'a' })
+  const odd = { 'ce-id': 5, 'ce-source': ['/a'], 'content-type': { json: true } } as never
+  await smuggle(rig.transport, 'evt.rig.tick', odd)
+  await settle()
+  expect(letters).toMatchObject([{ messageId: undefined, source: undefined, contentType: undefined }])
+})

@@ -2,6 +2,7 @@ import {
   createBus,
   defineEvent,
   defineEvents,
+  discard,
   memoryTransport,
   on,
   onAny,
@@ -21,6 +22,7 @@ const js = {
   createBus,
   defineEvent,
   defineEvents,
+  discard,
   memoryTransport,
   on,
   onAny,
@@ -127,6 +129,18 @@ const construction: readonly (readonly [string, () => unknown, string, object])[
     { option: 'use.m.slot' },
   ],
   [
+    'a function as middleware',
+    () => js.createBus!({ service: 's', transport, use: [function auth() {}] }),
+    'EVT_OPTION_INVALID',
+    { option: 'use.auth' },
+  ],
+  [
+    'middleware whose only hook is misspelt',
+    () => js.createBus!({ service: 's', transport, use: [{ name: 'm', consumer() {} }] }),
+    'EVT_OPTION_INVALID',
+    { option: 'use.m' },
+  ],
+  [
     'a hook that is none',
     () => js.createBus!({ service: 's', transport, use: [{ name: 'm', consume: 5 }] }),
     'EVT_OPTION_INVALID',
@@ -159,8 +173,8 @@ const construction: readonly (readonly [string, () => unknown, string, object])[
   [
     'no default transport',
     () => js.createBus!({ service: 's', transports: { redis: transport } }),
-    'EVT_TRANSPORT_UNKNOWN',
-    { known: ['redis'] },
+    'EVT_OPTION_INVALID',
+    { option: 'defaultTransport', reason: 'expected one of redis' },
   ],
   [
     'a route to nowhere',
@@ -220,6 +234,19 @@ const construction: readonly (readonly [string, () => unknown, string, object])[
     'EVT_NAME_INVALID',
     { kind: 'event' },
   ],
+  [
+    'a name that is no text',
+    () => js.defineEvent!(5, { schema }),
+    'EVT_NAME_INVALID',
+    { kind: 'event', name: 'number' },
+  ],
+  [
+    'sensitive fields that are no list',
+    () => js.defineEvent!('a.e', { schema, sensitive: 'password' }),
+    'EVT_OPTION_INVALID',
+    { option: 'sensitive' },
+  ],
+  ['a discard of no event', () => js.discard!('a.e'), 'EVT_OPTION_INVALID', { option: 'event' }],
   ['E24 no schema', () => js.defineEvent!('a.e', {}), 'EVT_OPTION_INVALID', { option: 'schema' }],
   ['an event without definition', () => js.defineEvent!('a.e'), 'EVT_OPTION_INVALID', { option: 'Event "a.e"' }],
   [
@@ -273,6 +300,24 @@ const construction: readonly (readonly [string, () => unknown, string, object])[
   ],
   ['a subscription without mode', () => js.on!(Tick, handler), 'EVT_SUBSCRIPTION_MODE', { events: ['rig.tick'] }],
   [
+    'a subscription with a misspelt group',
+    () => js.on!(Tick, handler, { gruop: 'a' }),
+    'EVT_OPTION_UNKNOWN',
+    { option: 'gruop' },
+  ],
+  [
+    'a subscription with a number as text',
+    () => js.on!(Tick, handler, { group: 'a', timeoutMs: '5' }),
+    'EVT_OPTION_INVALID',
+    { option: 'timeoutMs' },
+  ],
+  [
+    'a batch outside onBatch',
+    () => js.on!(Tick, handler, { group: 'a', batch: {} }),
+    'EVT_OPTION_INVALID',
+    { option: 'batch' },
+  ],
+  [
     'E15 onEach without one of its handlers',
     () => js.onEach!({ Tick, Tock }, { Tick: handler }, { group: 'a' }),
     'EVT_OPTION_INVALID',
@@ -307,4 +352,9 @@ const construction: readonly (readonly [string, () => unknown, string, object])[
 ]
 test.each(construction)('%s is refused at construction by name', async (_what, construct, code, details) => {
   expect(await failureOf(construct)).toMatchObject({ code, details })
+})
+
+test('of many subscriptions the one with a misspelt option can be told by its event', async () => {
+  const error = await failureOf(() => js.on!(Tock, handler, { group: 'a', concurency: 3 }))
+  expect(error.message).toMatch(/^The subscription to rig\.tock has no option "concurency"/)
 })

@@ -64,6 +64,22 @@ test('a filter sees the delivery; what it declines is acknowledged and counted',
   expect(subscription.stats()).toMatchObject({ filtered: 2, acknowledged: 3 })
 })
 
+test('a filter that forgets its answer, or answers with a promise, fails the message and loses none', async () => {
+  for (const answer of [undefined, Promise.resolve(false)]) {
+    await using rig = makeRig()
+    const seen: number[] = []
+    const subscription = await rig.bus.subscribe(Tick, ({ n }) => void seen.push(n), {
+      group: 'a',
+      filter: () => answer as unknown as boolean,
+      retry: { attempts: 1 },
+    })
+    await rig.bus.publish(Tick, { n: 1 })
+    await settle()
+    expect(seen).toEqual([])
+    expect(subscription.stats()).toMatchObject({ filtered: 0, deadLettered: 1 })
+  }
+})
+
 test('a broadcast reaches every instance, a group one worker, both on one event', async () => {
   await using rig = makeRig()
   const seen: string[] = []

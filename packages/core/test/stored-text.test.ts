@@ -1,4 +1,4 @@
-import { headersText, payloadText, StoredText } from '../src/index.ts'
+import { headersText, payloadBytes, payloadText, StoredText } from '../src/index.ts'
 
 const fields = { transport: 't', id: 'i', topic: 'order.created', key: undefined, payload: Buffer.from('{}') }
 
@@ -18,4 +18,41 @@ test('a message that was kept goes out with the text of its headers as it was ke
 
 test.each(['', '{"a":', '[]', '"text"', 'null', '7'])('headers kept as %p are refused', (text) => {
   expect(() => new StoredText(fields, text)).toThrow()
+})
+
+test.each([
+  '',
+  '{',
+  '{"a"',
+  '{"a":"b"',
+  '{"a":"b",}',
+  '{"a":"b" "c":"d"}',
+  '{a:"b"}',
+  '{"a":"b"}}',
+  '{"a":"\n"}',
+  '{"a":"\\"}',
+])('what is no JSON is refused at once, however much like headers it looks: %p', (text) => {
+  expect(() => JSON.parse(text)).toThrow()
+  expect(() => new StoredText(fields, text)).toThrow()
+})
+
+test.each([
+  '{"a":"b"}',
+  '{"a":"b","c":"d","a":"e"}',
+  '{"":""}',
+  '{}',
+  '{ "a": "b" }',
+  '{"a":"\\u00e9\\n","ü":"😀"}',
+  '{"a":"\u007f"}',
+  `{"a":"${'b'.repeat(100_000)}"}`,
+])('headers read as JSON does: %p', (text) => {
+  expect({ ...new StoredText(fields, text).headers }).toEqual(JSON.parse(text))
+})
+
+test('a payload that is ASCII text goes out as such, and as bytes to whoever asks', () => {
+  const stored = new StoredText({ ...fields, payload: '{"n":1}' }, '{}')
+  expect(payloadText(stored)).toBe('{"n":1}')
+  expect(payloadBytes(stored)).toBe(7)
+  expect(Buffer.from(stored.payload).toString()).toBe('{"n":1}')
+  expect(payloadBytes(new StoredText(fields, '{}'))).toBe(2)
 })

@@ -359,3 +359,21 @@ function lazily(run: () => void): object {
   }
   return Object.defineProperty({}, 'then', { value: then })
 }
+
+test('a middleware that has started is not started again because another one could not', async () => {
+  const log: string[] = []
+  let down = true
+  const first = { name: 'first', start: async () => void log.push('first') }
+  const second = {
+    name: 'second',
+    async start() {
+      log.push('second')
+      if (down) throw new Error('not yet')
+    },
+  }
+  await using rig = makeRig({ bus: { use: [first, second] } })
+  await expect(rig.bus.publish(Tick, { n: 1 })).rejects.toThrow('not yet')
+  down = false
+  await rig.bus.publish(Tick, { n: 2 })
+  expect(log).toEqual(['first', 'second', 'second'])
+})

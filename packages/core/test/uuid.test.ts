@@ -14,3 +14,10 @@ test('ids of one process only ever grow, also when the clock steps back', () => 
     last = id
   }
 })
+
+test('a clock that counts parts of milliseconds makes ids of the same form and order', () => {
+  const startMs = Date.now() + 60_000
+  const ids = Array.from({ length: 100 }, (_value, n) => uuidv7(startMs + n / 7))
+  for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  expect([...ids].sort()).toEqual(ids)
+})

@@ -4,6 +4,7 @@ import {
   checkKnown,
   createBus,
   evtError,
+  invalidOption,
   memoryTransport,
   type PayloadOf,
   type Subscription,
@@ -17,7 +18,7 @@ import { driveClose } from './drive-close.ts'
 import { duplicating } from './duplicating.ts'
 import type {} from './errors.ts'
 import { turn, withinReal } from './event-loop.ts'
-import { checkSeed } from './fault-options.ts'
+import { checkSeed, checkShare } from './fault-options.ts'
 import { keepDeadLetters } from './kept-dead-letters.ts'
 import { createLedger } from './ledger.ts'
 import { describeOutstanding, lookAt } from './outstanding.ts'
@@ -56,7 +57,12 @@ export function createTestBus<Transaction = never>(options: TestBusOptions<Trans
   checkKnown('createTestBus', options, [...own, ...passedOn])
   const faults = options.faults ?? {}
   checkKnown('faults', faults, ['duplicate', 'reorder', 'seed'])
+  // By the names that were written, before duplicating and reordering look at them under their own.
+  if (faults.duplicate !== undefined) checkShare('faults.duplicate', faults.duplicate)
+  wholeNumber('faults.reorder', faults.reorder, { min: 1, default: 1 })
   const seed = checkSeed(faults.seed)
+  for (const list of ['subscriptions', 'use'] as const)
+    if (options[list] !== undefined && !Array.isArray(options[list])) throw invalidOption(list, 'expected a list')
   const deadlineMs = wholeNumber('deadlineMs', options.deadlineMs, { min: 1, default: 3_000 })
   if (options.outbox !== undefined) checkFunction('outbox.count', options.outbox.count)
   const clock = givenOrNewClock(options.clock)
@@ -154,6 +160,7 @@ export function createTestBus<Transaction = never>(options: TestBusOptions<Trans
     published: <E extends AnyEvent>(event: E) => arrived(event).map((draft) => draft.payload as PayloadOf<E>),
     rejected: letters.of,
     next: async <E extends AnyEvent>(event: E, match: (payload: PayloadOf<E>) => boolean = () => true) => {
+      checkFunction('match', match)
       await ready()
       const gaveUp = new AbortController()
       const found = await withinReal(untilPublished(event, match, gaveUp.signal), deadlineMs)

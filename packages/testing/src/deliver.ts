@@ -69,6 +69,8 @@ export async function deliver<E extends AnyEvent>(
   options: DeliverOptions = {},
 ): Promise<Delivered> {
   checkKnown('deliver', options, [...known, ...knownOfMessage])
+  if (subscription?.['~subscription'] === undefined)
+    throw invalidOption('subscription', 'expected what on, onBatch, onAny, onEach or onEverything return')
   const { events } = subscription
   if (events !== 'everything' && !events.includes(event))
     throw invalidOption('event', `the subscription does not read "${event.name}"`)

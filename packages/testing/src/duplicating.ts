@@ -16,7 +16,7 @@ export interface DuplicatingOptions {
  */
 export function duplicating<Wrapped extends Transport>(transport: Wrapped, options: DuplicatingOptions): Wrapped {
   checkKnown('duplicating', options, ['share', 'seed'])
-  const share = checkShare(options.share)
+  const share = checkShare('share', options.share)
   const random = seededRandom(checkSeed(options.seed))
   return wrapTransport(transport, {
     async publish(batch) {

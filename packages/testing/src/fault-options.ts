@@ -1,9 +1,9 @@
 import { invalidOption, wholeNumber } from '@evt/core'
 
 /** Throws `EVT_OPTION_INVALID` unless a share is a part of one. */
-export function checkShare(share: unknown): number {
+export function checkShare(option: string, share: unknown): number {
   if (typeof share !== 'number' || !(share >= 0 && share <= 1))
-    throw invalidOption('share', 'expected a number from 0 to 1')
+    throw invalidOption(option, 'expected a number from 0 to 1')
   return share
 }
 

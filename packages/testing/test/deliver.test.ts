@@ -233,6 +233,9 @@ test('an event that is not read, a message nobody could publish, another clock a
   const handle = on(Asked, () => {}, options)
   const other: AnyEvent = Answered
   await expect(deliver(handle, other, { id: '1' })).rejects.toMatchObject({ code: 'EVT_OPTION_INVALID' })
+  await expect(deliver(undefined as never, Asked, { id: '1' })).rejects.toMatchObject({
+    details: { option: 'subscription' },
+  })
   await expect(deliver(handle, Asked, { id: '1' }, { id: '' })).rejects.toMatchObject({ code: 'EVT_ENVELOPE_INVALID' })
   await expect(deliver(handle, Asked, { id: '1' }, { metadata: { 'ce-id': 'x' } })).rejects.toMatchObject({
     code: 'EVT_METADATA_INVALID',

@@ -1,3 +1,4 @@
+import { costFigures } from './cost-figures.ts'
 import { Ledger } from './ledger.ts'
 import { measure } from './meter.ts'
 import { openLoop } from './open-loop.ts'
@@ -71,16 +72,12 @@ export async function startLatency(
       }, serverPids)
       const messages = Math.round(workload.perSecond * seconds)
       const { duplicates } = sent.ledger.check(`${workload.id} ${contender.name}`, messages)
-      const { cpuMs, serverCpuMs, otherShare } = reading
       const at = (percent: number) => percentile(sent.latencies, percent)
       const figures = {
         ...{ 'p50 ms': at(50), 'p95 ms': at(95), 'p99 ms': at(99), 'most ms': at(100) },
-        'cpu µs': (cpuMs * 1_000) / messages,
-        ...(serverCpuMs === undefined ? {} : { 'server cpu µs': (serverCpuMs * 1_000) / messages }),
-        'peak RSS MB': reading.peakRssMb,
-        'event loop p99 ms': reading.eventLoopP99Ms,
+        ...costFigures(reading, messages),
       }
-      return { value: at(50), figures, otherShare, duplicates }
+      return { value: at(50), figures, otherShare: reading.otherShare, duplicates }
     },
     facts: async () => (await running.facts?.()) ?? {},
     stop: () => running.stop(),

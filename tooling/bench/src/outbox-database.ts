@@ -6,6 +6,9 @@ import { KeyedOrder, order } from './order.ts'
 
 const bodyOf = (id: string) => JSON.stringify({ ...order, id })
 
+/** A relay that looks by itself would have carried a part of the rows away before the clock starts. */
+export const onlyWhenDrained = { pollMs: 3_600_000, leaseMs: 3_600_000 }
+
 /** Rows as the outbox writes them, copied from one that it wrote. */
 export async function outboxDatabase(transport: Transport = memoryTransport()) {
   const database = await freshDatabase(8)

@@ -1,7 +1,8 @@
+import { costFigures } from './cost-figures.ts'
 import { Ledger } from './ledger.ts'
-import { measure, type Reading } from './meter.ts'
+import { measure } from './meter.ts'
 import type { StartedContender } from './started-contender.ts'
-import type { Contender, Facts, ThroughputWorkload } from './workload.ts'
+import type { Contender, ThroughputWorkload } from './workload.ts'
 
 const verified = 1_000
 
@@ -40,19 +41,9 @@ export async function startThroughput(
       const ledger = workload.checked === 'everyRound' ? new Ledger() : undefined
       const { reading, duplicates } = await round(messages, ledger)
       const { elapsedMs, otherShare } = reading
-      return { value: (elapsedMs * 1e6) / messages, figures: figuresOf(reading, messages), otherShare, duplicates }
+      return { value: (elapsedMs * 1e6) / messages, figures: costFigures(reading, messages), otherShare, duplicates }
     },
     facts: async () => (await running.facts?.()) ?? {},
     stop: () => running.stop(),
-  }
-}
-
-function figuresOf({ cpuMs, serverCpuMs, peakRssMb, eventLoopP99Ms, gcMs }: Reading, messages: number): Facts {
-  return {
-    'cpu µs': (cpuMs * 1_000) / messages,
-    ...(serverCpuMs === undefined || serverCpuMs === 0 ? {} : { 'server cpu µs': (serverCpuMs * 1_000) / messages }),
-    'peak RSS MB': peakRssMb,
-    'event loop p99 ms': eventLoopP99Ms,
-    'gc ms': gcMs,
   }
 }

@@ -6,7 +6,7 @@ import { jetstreamTransport } from '@evt/transport-nats'
 import { redisTransport } from '@evt/transport-redis'
 import { createStream, jetstreamPlace, rawPublisherOf } from './jetstream.ts'
 import type { Ledger } from './ledger.ts'
-import { outboxDatabase } from './outbox-database.ts'
+import { onlyWhenDrained, outboxDatabase } from './outbox-database.ts'
 import { redisPlace } from './redis-place.ts'
 import type { Server } from './servers.ts'
 import { createTopic, rawKafka, rawProducer } from './w8-message.ts'
@@ -122,7 +122,7 @@ function evt(open: () => Promise<Destination>): Contender {
         },
       }
       const { pool, fill, drop } = await outboxDatabase(watched)
-      const outbox = pgOutbox({ pool, listen: false, relay: { pollMs: 60_000 } })
+      const outbox = pgOutbox({ pool, listen: false, relay: onlyWhenDrained })
       const bus = createBus({ service: 'bench', logger: silentLogger, transport: watched, outbox })
       await bus.start()
       return {

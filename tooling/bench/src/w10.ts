@@ -2,7 +2,7 @@ import { createBus, memoryTransport, silentLogger, type Transport } from '@evt/c
 import { pgOutbox } from '@evt/outbox-pg'
 import type { Ledger } from './ledger.ts'
 import { KeyedOrder } from './order.ts'
-import { outboxDatabase } from './outbox-database.ts'
+import { onlyWhenDrained, outboxDatabase } from './outbox-database.ts'
 import { graphileJobs, pgBossJobs } from './pg-job-peers.ts'
 import { sideBySide } from './side-by-side.ts'
 import type { Contender, Running, Workload } from './workload.ts'
@@ -139,7 +139,7 @@ function evt(name: string, { to, batch: rows, isPinned = false }: Ours): Contend
       const outbox = pgOutbox({
         pool,
         listen: false,
-        relay: { pollMs: 60_000, ...(rows === undefined ? {} : { batch: rows }) },
+        relay: { ...onlyWhenDrained, ...(rows === undefined ? {} : { batch: rows }) },
       })
       const bus = createBus({ service: 'bench', logger: silentLogger, transport, outbox })
       if (to !== 'noop') {

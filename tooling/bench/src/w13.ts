@@ -113,9 +113,9 @@ function handWritten(manner: Manner): Contender {
         connection.release()
       }
       return {
-        async run(messages, ledger) {
+        prepare: async (messages, ledger) => tellSent(messages, ledger),
+        async run(messages) {
           const queue = Array.from({ length: messages }, (_value, index) => bodyOf(`m-${index}`))
-          for (const [index, body] of queue.entries()) ledger?.sent(`m-${index}`, body)
           if (manner === 'single') return sideBySide(messages, connections, (index) => one(queue[index]!))
           await sideBySide(messages / batchSize, lanes(manner), (index) =>
             several(queue.slice(index * batchSize, (index + 1) * batchSize)),
@@ -126,6 +126,11 @@ function handWritten(manner: Manner): Contender {
       }
     },
   }
+}
+
+/** Before the clock runs: a hand-written loop has the text at hand, ours has it where nobody sees it. */
+function tellSent(messages: number, ledger: Ledger | undefined): void {
+  for (let index = 0; index < messages; index += 1) ledger?.sent(`m-${index}`, bodyOf(`m-${index}`))
 }
 
 /** Batches at once. */
@@ -189,8 +194,11 @@ function evt(name: string, manner: Manner, someFail = false): Contender {
         await bus.subscribe(onBatch(OrderCreated, handler, options))
       }
       return {
-        async run(messages, record) {
+        async prepare(messages, record) {
           ledger = record
+          tellSent(messages, record)
+        },
+        async run(messages) {
           left = messages
           const all = new Promise<void>((resolve) => {
             finished = resolve
@@ -200,7 +208,6 @@ function evt(name: string, manner: Manner, someFail = false): Contender {
               ...order,
               id: `m-${first + index}`,
             }))
-            for (const payload of some) record?.sent(payload.id, JSON.stringify(payload))
             await bus.publishMany(some.map((payload) => OrderCreated.of(payload)))
           }
           await all

@@ -17,8 +17,9 @@ export function findCrashPoints(root: string): readonly CrashPoint[] {
   return files.flatMap((file) => {
     const path = join(folder, file)
     const source = readFileSync(path, 'utf8')
-    return [...source.matchAll(/\bcrashPoint\('([^']+)'\)/g)].map((match) => ({
-      name: match[1]!,
+    return [...source.matchAll(/(?<!function )\bcrashPoint\((?:'([^']+)'\))?/g)].map((match) => ({
+      // No list has this one, so that a point without a name of its own fails the test.
+      name: match[1] ?? 'not a literal name',
       file: relative(root, path).split(sep).join('/'),
     }))
   })

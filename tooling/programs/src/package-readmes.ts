@@ -71,8 +71,9 @@ export function idempotencyPackage() {
     }),
     { group: 'payment' },
   )
-  const bus = createBus({ service: 'mail', transport, use: [idempotency({ store: pgIdempotencyStore({ pool }) })] })
-  return [charge, bus]
+  const payments = createBus({ service: 'payments', transport, outbox: pg }) // runs charge: what it returns needs the outbox
+  const mail = createBus({ service: 'mail', transport, use: [idempotency({ store: pgIdempotencyStore({ pool }) })] })
+  return [charge, payments, mail]
 }
 
 export async function idempotencyPgPackage() {
@@ -111,6 +112,8 @@ export async function redisTransportPackage() {
   const bus = createBus({ service: 'orders', transport: redisTransport({ client }) })
   await bus.subscribe(charge)
   await bus.publish(OrderCreated, order)
+  await bus.run() // until SIGTERM
+  await client.quit() // it is yours, and would keep the process alive
 }
 
 export function natsTransportPackage() {

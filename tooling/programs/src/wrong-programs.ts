@@ -3,6 +3,7 @@ import {
   type Bus,
   createBus,
   defineEvent,
+  defineEvents,
   memoryTransport,
   on,
   onAny,
@@ -57,6 +58,8 @@ export const wrong: readonly (() => unknown)[] = [
   () => defineEvent('a.c', { schema: v.object({ n: v.bigint() }) }),
   // @ts-expect-error E14 a schema that refuses its own output
   () => defineEvent('a.d', { schema: z.object({ s: z.string().transform((s) => s.length) }) }),
+  // @ts-expect-error the same among several events
+  () => defineEvents('a', { b: { schema: z.object({ at: z.date() }) } }),
   // @ts-expect-error E15 onEach without one of its handlers
   () => onEach(stock, { reserved: handler }, { group: 'x' }),
   // @ts-expect-error E16 unknown transport in a route

@@ -120,14 +120,18 @@ export class ToyGroup {
     // Timers may fire a millisecond early.
     this.#delayed.set(item, setTimeout(due, afterMs + 1))
   }
-  /** The lowest position that is not settled, or infinity. */
-  lowest(): number {
+  /** The oldest that is not settled. */
+  #oldest(): Item | undefined {
     const leased = [...this.#leased.values()].map(({ item }) => item)
     const open = [...this.#waiting.slice(0, 1), ...leased, ...this.#delayed.keys()]
-    return Math.min(...open.map(({ position }) => position))
+    return open.sort((left, right) => left.position - right.position)[0]
+  }
+  /** The lowest position that is not settled, or infinity. */
+  lowest(): number {
+    return this.#oldest()?.position ?? Number.POSITIVE_INFINITY
   }
   state(): object {
-    const [oldest] = this.#waiting
+    const oldest = this.#oldest()
     return {
       consumer: this.name,
       lag: this.#waiting.length,

@@ -1,4 +1,4 @@
-import { isConnectionFailure } from './errors.ts'
+import { isConnectionFailure, isReadOnly } from './errors.ts'
 import { guardHandOver } from './hand-over.ts'
 import { pgFailure } from './pg-failure.ts'
 import type { PgConnection, PgPoolLike } from './pg-pool.ts'
@@ -33,7 +33,7 @@ export async function takeConnection(pool: PgPoolLike): Promise<WatchedConnectio
   }
 }
 
-/** Runs statements outside a transaction on one connection, which is destroyed if it was lost. */
+/** Runs statements outside a transaction on one connection, which is destroyed if it was lost or leads to a standby. */
 export async function withConnection<Result>(
   pool: PgPoolLike,
   work: (connection: PgConnection) => Promise<Result>,
@@ -43,7 +43,7 @@ export async function withConnection<Result>(
   try {
     result = await work(connection)
   } catch (error) {
-    release(isConnectionFailure(error) ? asError(error) : undefined)
+    release(isConnectionFailure(error) || isReadOnly(error) ? asError(error) : undefined)
     throw error
   }
   release()

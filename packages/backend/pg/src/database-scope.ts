@@ -1,3 +1,4 @@
+import { evtError, systemClock, type Timer } from '@evt/core'
 import { withConnection } from './connection.ts'
 import { sqlState } from './errors.ts'
 import type { PgPoolLike, PgQueryable } from './pg-pool.ts'
@@ -6,13 +7,18 @@ import type { PgPoolLike, PgQueryable } from './pg-pool.ts'
 export interface DatabaseScope {
   readonly value: string
   readonly expression: string
+  /** After which the server ends a transaction of the pool's that waits for its next statement, by the pool's own setting; 0: never. */
+  readonly idleInTransactionMs: number
 }
 
 const oid = `(select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())`
 const exact = `(select system_identifier from pg_catalog.pg_control_system())::text || '/' || ${oid}::text`
 // Some hosted servers keep the control file to themselves; name and oid then stand for the identity.
 const approximate = `'?/' || ${oid}::text || '/' || pg_catalog.current_database()::text`
+const idle = `(select setting from pg_catalog.pg_settings where name = 'idle_in_transaction_session_timeout')`
 const known = new WeakMap<PgPoolLike, DatabaseScope>()
+/** How long a transaction waits for the connection on which the scope is asked. */
+const patienceMs = 2_000
 
 /** The scope of a pool if a connection of it was ever asked. */
 export function knownScope(pool: PgPoolLike): DatabaseScope | undefined {
@@ -25,11 +31,11 @@ export async function identify(pool: PgPoolLike, connection: PgQueryable): Promi
   if (cached !== undefined) return cached
   let scope: DatabaseScope
   try {
-    scope = { value: await ask(connection, exact), expression: exact }
+    scope = await ask(connection, exact)
   } catch (error) {
     const state = sqlState(error)
     if (state !== '42501' && state !== '42883' && state !== '0A000') throw error
-    scope = { value: await ask(connection, approximate), expression: approximate }
+    scope = await ask(connection, approximate)
   }
   known.set(pool, scope)
   return scope
@@ -40,7 +46,31 @@ export async function scopeOf(pool: PgPoolLike): Promise<DatabaseScope> {
   return knownScope(pool) ?? (await withConnection(pool, (connection) => identify(pool, connection)))
 }
 
-async function ask(connection: PgQueryable, expression: string): Promise<string> {
-  const { rows } = await connection.query(`select ${expression} as scope`)
-  return (rows as { scope: string }[])[0]!.scope
+/**
+ * The same for somebody who is in a transaction already. Where transactions hold every connection of the pool, none of them
+ * would ever get another one: so each is refused after a while, and the first to end leaves a connection to ask on.
+ */
+export async function scopeForTransaction(pool: PgPoolLike): Promise<DatabaseScope> {
+  const known = knownScope(pool)
+  if (known !== undefined) return known
+  const asked = scopeOf(pool)
+  // Whoever has been refused does not look at it any more.
+  asked.catch(() => undefined)
+  let timer: Timer | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = systemClock.startTimer(() => reject(noConnection()), patienceMs)
+  })
+  return Promise.race([asked, late]).finally(() => timer?.cancel())
+}
+
+function noConnection(): Error {
+  const operation = 'Asking which database the pool leads to'
+  const message = `${operation} found no connection that is free: call migrate or start before the first transaction`
+  return evtError('EVT_PG_UNAVAILABLE', message, { operation }, { retryable: true })
+}
+
+async function ask(connection: PgQueryable, expression: string): Promise<DatabaseScope> {
+  const { rows } = await connection.query(`select ${expression} as scope, ${idle} as idle_ms`)
+  const [row] = rows as [{ scope: string; idle_ms: string | null }]
+  return { value: row.scope, expression, idleInTransactionMs: Number(row.idle_ms) }
 }

@@ -16,6 +16,11 @@ export function sqlState(error: unknown): string | undefined {
   return typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined
 }
 
+/** Whether a server refused to write because it only reads, as one does that a failover has made a standby. */
+export function isReadOnly(error: unknown): boolean {
+  return sqlState(error) === '25006'
+}
+
 /** Whether the server or the way to it is what failed, so that trying again later may help. */
 export function isConnectionFailure(error: unknown): boolean {
   const state = sqlState(error)

@@ -23,4 +23,5 @@ export {
 } from './pg-transactions.ts'
 export { type PgListenPool, type PgWake, type PgWakeOptions, pgWake } from './pg-wake.ts'
 export { plainLiteral } from './plain-literal.ts'
+export { runStatement } from './run-statement.ts'
 export { decodeText, encodeText } from './storable-text.ts'

@@ -28,7 +28,8 @@ export async function migrate(options: MigrateOptions): Promise<number> {
   try {
     // Whoever migrates knows its database from then on, before the first message.
     await identify(options.pool, connection)
-    await connection.query('begin')
+    // Whatever the default is: what whoever was faster has done must show once the lock is had.
+    await connection.query('begin isolation level read committed')
     const applied = await apply(connection, schema, options)
     await connection.query('commit')
     return applied

@@ -22,8 +22,9 @@ export function pgFailure(error: unknown, { operation, relation }: PgOperation):
     return evtError('EVT_PG_PERMISSION', message, { relation }, { cause: error })
   }
   const reason = error instanceof Error ? error.message : String(error)
-  if (state !== undefined && /^(3D000|28)/.test(state)) {
-    // No message is at fault, and whoever creates the database or mends the password need not restart anything.
+  // No such database, not let in, a server that is a standby since a failover, and one without disk or memory.
+  if (state !== undefined && /^(3D000|28|25006|53[124])/.test(state)) {
+    // No message is at fault, and whoever mends that need not restart anything.
     const message = `${operation} was refused by PostgreSQL: ${reason}`
     return evtError('EVT_PG_REFUSED', message, { operation }, { cause: error, retryable: true })
   }

@@ -2,7 +2,7 @@ import { checkFunction, checkKnown, evtError, type Transactions, wholeNumber } f
 import { adopt, foreignTransaction } from './adopt.ts'
 import { ambientTransaction, openTransactions, runInside, runOutside } from './ambient.ts'
 import { takeConnection } from './connection.ts'
-import { identify, knownScope, scopeOf } from './database-scope.ts'
+import { type DatabaseScope, identify, knownScope, scopeForTransaction } from './database-scope.ts'
 import type { PgExecutor, PgPoolLike, PgQueryable } from './pg-pool.ts'
 import { control, isPgTransaction, type PgTransaction } from './pg-transaction.ts'
 import { runTransaction } from './run-transaction.ts'
@@ -12,7 +12,7 @@ export interface PgTransactionsOptions {
   readonly pool: PgPoolLike
   /**
    * How long a transaction may wait for its next statement before the server ends it, with its locks: what bounds the harm of
-   * a connection that died without a word. Default 60,000; 0 leaves it to the server's own setting.
+   * a connection that died without a word. Default 60,000; a shorter setting of the pool's connections stays; 0 leaves it to theirs.
    */
   readonly idleInTransactionMs?: number | undefined
 }
@@ -38,14 +38,15 @@ export function pgTransactions(options: PgTransactionsOptions): PgTransactions {
   checkFunction('pool.connect', pool?.connect)
   const idleMs = wholeNumber('idleInTransactionMs', options.idleInTransactionMs, { min: 0, default: 60_000 })
   // In the text of BEGIN, so that it costs no round trip and ends with the transaction.
-  const opening = idleMs === 0 ? 'begin' : `begin; set local idle_in_transaction_session_timeout = ${idleMs}`
+  const bounded = `begin; set local idle_in_transaction_session_timeout = ${idleMs}`
+  const isShorter = ({ idleInTransactionMs: ownMs }: DatabaseScope) => ownMs > 0 && ownMs < idleMs
 
   const resolve = async (transaction: unknown): Promise<PgTransaction> => {
-    if (!isPgTransaction(transaction)) return (await adopt(transaction, await scopeOf(pool))).handle
+    if (!isPgTransaction(transaction)) return (await adopt(transaction, await scopeForTransaction(pool))).handle
     if (!transaction[control].isOpen) {
       throw evtError('EVT_TX_CLOSED', 'The transaction has ended', { outbox: 'pg' })
     }
-    const { value } = knownScope(pool) ?? (await scopeOf(pool))
+    const { value } = knownScope(pool) ?? (await scopeForTransaction(pool))
     if (transaction.scope !== value) throw foreignTransaction(value, transaction.scope)
     return transaction
   }
@@ -58,25 +59,26 @@ export function pgTransactions(options: PgTransactionsOptions): PgTransactions {
     ambient: () => ambientTransaction(knownScope(pool)?.value),
     async run(work) {
       const open = openTransactions()
-      const scope = knownScope(pool)?.value
-      const outer = open.find((transaction) => transaction.scope === scope)
+      const scope = knownScope(pool)
+      const outer = open.find((transaction) => transaction.scope === scope?.value)
       if (outer !== undefined) return runNested(outer, work)
       const taken = await runOutside(() => takeConnection(pool))
-      let found: string
+      let found: DatabaseScope
       try {
-        found = scope ?? (await identify(pool, taken.connection)).value
+        found = scope ?? (await identify(pool, taken.connection))
       } catch (error) {
         taken.release(error instanceof Error ? error : undefined)
         throw error
       }
-      const same = open.find((transaction) => transaction.scope === found)
-      if (same === undefined) return runTransaction(taken, found, opening, work)
+      const same = open.find((transaction) => transaction.scope === found.value)
+      const opening = idleMs === 0 || isShorter(found) ? 'begin' : bounded
+      if (same === undefined) return await runTransaction(taken, found.value, opening, work)
       taken.release()
       return runNested(same, work)
     },
     async join(transaction, work) {
       if (isPgTransaction(transaction)) return runInside(await resolve(transaction), work)
-      const adopted = await adopt(transaction, await scopeOf(pool))
+      const adopted = await adopt(transaction, await scopeForTransaction(pool))
       try {
         const result = await runInside(adopted.handle, work)
         const doom = adopted.seal()

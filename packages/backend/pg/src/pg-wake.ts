@@ -1,4 +1,4 @@
-import { type Clock, type Logger, silentLogger, systemClock, type Timer } from '@evt/core'
+import { type Clock, guardedLogger, type Logger, silentLogger, systemClock, type Timer } from '@evt/core'
 import { runOutside } from './ambient.ts'
 import { asError } from './connection.ts'
 import { guardHandOver } from './hand-over.ts'
@@ -38,7 +38,8 @@ const coalesceMs = 10
 /** How long a connection that only notifies stays without a notification: whoever ends the pool waits for it. */
 const idleMs = 1_000
 
-export function pgWake({ pool, channel, clock = systemClock, logger = silentLogger }: PgWakeOptions): PgWake {
+export function pgWake({ pool, channel, clock = systemClock, ...options }: PgWakeOptions): PgWake {
+  const logger = guardedLogger(options.logger ?? silentLogger)
   const quoted = quotedIdentifier('channel', channel)
   guardHandOver(pool)
   let closed = false

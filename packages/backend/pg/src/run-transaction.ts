@@ -1,9 +1,10 @@
 import { crashPoint, evtError } from '@evt/core'
 import { runInside, runOutside } from './ambient.ts'
 import { asError, type WatchedConnection } from './connection.ts'
-import { sqlState } from './errors.ts'
+import { isReadOnly, sqlState } from './errors.ts'
 import { lastAnswer } from './pg-pool.ts'
 import type { LastStatement, PgTransaction } from './pg-transaction.ts'
+import { runStatement } from './run-statement.ts'
 import { type OpenTransaction, openTransaction } from './transaction-handle.ts'
 
 /** Runs work between BEGIN and COMMIT on a connection, and gives the connection back. */
@@ -27,7 +28,7 @@ export async function runTransaction<Result>(
     transaction.close()
     await transaction.sent()
     // Nothing was asked of the server, so nothing is to be undone.
-    if (transaction.unsent() === undefined) await rollBack(taken)
+    if (transaction.unsent() === undefined) await rollBack(taken, transaction.failure()?.error)
     else taken.release()
     throw sqlState(error) === '25P02' ? (transaction.failure()?.error ?? error) : error
   }
@@ -49,10 +50,10 @@ async function commit(
   let command: string | undefined
   try {
     command = lastAnswer(
-      await taken.connection.query(`${unsent === undefined ? '' : `${unsent}; `}${before}commit`),
+      await runStatement(taken.connection, `${unsent === undefined ? '' : `${unsent}; `}${before}commit`),
     ).command
   } catch (error) {
-    const usable = await rollBack(taken)
+    const usable = await rollBack(taken, error)
     const state = sqlState(error)
     const earlier = transaction.failure()
     if (state === '25P02' && usable && earlier !== undefined) throw earlier.error
@@ -74,14 +75,15 @@ async function commit(
   }
 }
 
-/** Rolls back and gives the connection back; one that cannot is destroyed. True when it could. */
-async function rollBack({ connection, release }: WatchedConnection): Promise<boolean> {
+/** Rolls back and gives the connection back; one that cannot, or leads to a standby, is destroyed. True when it could. */
+async function rollBack({ connection, release }: WatchedConnection, failure: unknown): Promise<boolean> {
   try {
     await connection.query('rollback')
   } catch (error) {
     release(asError(error))
     return false
   }
-  release()
+  // A pool would hand it out again and again, although a new one may find the server that writes.
+  release(isReadOnly(failure) ? asError(failure) : undefined)
   return true
 }

@@ -9,7 +9,12 @@ export function encodeText(text: string): string {
   return marker + JSON.stringify(text).slice(1, -1)
 }
 
-/** Undoes `encodeText`. */
+/** Undoes `encodeText`. What it cannot have written, and another program has, is taken as it is. */
 export function decodeText(text: string): string {
-  return text.startsWith(marker) ? (JSON.parse(`"${text.slice(1)}"`) as string) : text
+  if (!text.startsWith(marker)) return text
+  try {
+    return JSON.parse(`"${text.slice(1)}"`) as string
+  } catch {
+    return text
+  }
 }

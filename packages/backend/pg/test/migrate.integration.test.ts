@@ -34,6 +34,14 @@ test('five pools that migrate at once apply each migration once', async () => {
   await Promise.all(pools.map((pool) => pool.end()))
 })
 
+test('processes may migrate at once also where the database gives transactions a fixed view of the past', async () => {
+  const options = '-c default_transaction_isolation=serializable'
+  const pools = Array.from({ length: 5 }, () => new pg.Pool({ connectionString: database.url, max: 1, options }))
+  const applied = await Promise.allSettled(pools.map((pool) => migrate(settings([first, second], pool))))
+  await Promise.all(pools.map((pool) => pool.end()))
+  expect(applied.map((result) => result.status)).toEqual(pools.map(() => 'fulfilled'))
+})
+
 test('only what is missing is applied, and a failing migration leaves nothing of itself', async () => {
   expect(await migrate(settings([first]))).toBe(1)
   const broken = step(3, 'alter table {schema}.{table} add column third text; select 1 / 0')

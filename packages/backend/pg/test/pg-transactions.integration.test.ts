@@ -258,6 +258,24 @@ test('a transaction that waits too long for its next statement is ended by the s
   expect(own.rows).toEqual((await database.pool.query(setting)).rows)
 })
 
+test.each([
+  ["the pool's", 5_000, '5s'],
+  ['ours', 3_600_000, '1min'],
+])(
+  'of our bound on idle transactions and one that the pool sets itself, the shorter holds: %s',
+  async (_whose, ownMs, is) => {
+    const pool = new pg.Pool({ connectionString: database.url, idle_in_transaction_session_timeout: ownMs })
+    try {
+      const setting = `select current_setting('idle_in_transaction_session_timeout') as is`
+      const { run } = pgTransactions({ pool })
+      for (const _transaction of ['the first, which asks who the server is', 'another'])
+        expect((await run((tx) => tx.query<{ is: string }>(setting))).rows).toEqual([{ is }])
+    } finally {
+      await pool.end()
+    }
+  },
+)
+
 test('a statement that floats when the work ends is part of the transaction, also as its first', async () => {
   const { run } = pgTransactions({ pool: database.pool })
   await run(async (tx) => {

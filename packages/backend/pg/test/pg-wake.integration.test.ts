@@ -129,3 +129,25 @@ test('whoever only notifies keeps no connection that the end of the pool would w
   await pool.end()
   expect(pool.totalCount).toBe(0)
 })
+
+test('a logger that throws keeps nobody from listening again, and ends no process', async () => {
+  const refuse = () => {
+    throw new Error('the disk of the log is full')
+  }
+  const logger = { debug: refuse, info: refuse, warn: refuse, error: refuse }
+  let isAway = false
+  const pool = { connect: () => (isAway ? Promise.reject(new Error('away')) : database.pool.connect()) }
+  const wake = pgWake({ pool, channel: 'things', logger })
+  let woken = 0
+  wake.listen(() => {
+    woken += 1
+  })
+  await eventually(() => woken === 1, 'it listens')
+  const [before] = await listeners()
+  isAway = true
+  await database.pool.query('select pg_terminate_backend($1)', [before!.pid])
+  await eventually(async () => (await listeners()).length === 0, 'it has lost its connection')
+  isAway = false
+  await eventually(() => woken === 2, 'it listens again')
+  await wake.close()
+})

@@ -33,5 +33,5 @@ function findFolder(start: string): string {
     if (existsSync(candidate)) return candidate
     if (existsSync(join(folder, 'package.json')) && !/[\\/]dist[\\/]?/.test(folder)) break
   }
-  throw new Error(`No scripts folder above ${start}`)
+  throw new Error(`No scripts folder above ${start}: leave packages that read scripts out of a bundle`)
 }

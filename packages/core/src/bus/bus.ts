@@ -41,9 +41,12 @@ export interface Bus<Transaction = never> extends AsyncDisposable {
   subscribe(...subscriptions: readonly SubscriptionDefinition[]): Promise<readonly Subscription[]>
   /** Declares the topics of events now instead of at first use, and verifies that they are as wanted. */
   register(events: AnyEvent | readonly AnyEvent[] | EventGroup, options?: RegisterOptions): Promise<void>
-  /** Opens transports, starts middleware and the outbox's relay. Publishing and subscribing do it by themselves. */
+  /**
+   * Opens transports, starts middleware and the outbox's relay. Publishing and subscribing do it by themselves. It keeps no
+   * process running, not even with subscriptions: that is what `run` does.
+   */
   start(): Promise<void>
-  /** Serves until SIGINT or SIGTERM, or until the bus is closed, then drains and closes. */
+  /** Keeps the process running and serves until SIGINT or SIGTERM, or until the bus is closed, then drains and closes. */
   run(options?: RunOptions): Promise<void>
   health(): Promise<Health>
   describe(): BusDescription

@@ -3,7 +3,7 @@ import { jsonCodec } from '../codec.ts'
 import type { Subscription } from '../consumer/running-subscription.ts'
 import { checkDefaults } from '../consumer/settings.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
-import { evtError } from '../errors.ts'
+import { evtError, isEvtError } from '../errors.ts'
 import type { AnyEvent, EventGroup } from '../event.ts'
 import { consoleLogger, guardedLogger } from '../logger.ts'
 import { checkMiddleware } from '../middleware.ts'
@@ -20,6 +20,7 @@ import { createEncoder } from './encoder.ts'
 import { createEventList } from './event-list.ts'
 import { createGroupList } from './group-list.ts'
 import { combineHealth, partHealth, reasonOf, unhealthy } from './health.ts'
+import { holding } from './holding.ts'
 import { createPublishing } from './publishing.ts'
 import { createRouter, type Route } from './router.ts'
 import { startSubscription } from './start-subscription.ts'
@@ -47,7 +48,8 @@ const known = [
 ]
 const defaultDeadlineMs = 10_000
 const maxFired = 10_000
-const relayGraceMs = 1_000
+const graceMs = 1_000
+const transportGraceMs = 10_000
 const maxPartitions = 1_024
 
 /** Makes a bus. Nothing connects before its first use. Throws for options that cannot be honoured. */
@@ -110,9 +112,13 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   // What wraps messages must be ready before the first of them, publishing or handling.
   let middlewareStarting: Promise<void> | undefined
   let middlewareStarted = middleware.every((each) => each.start === undefined)
+  const toStart = [...middleware]
   const startMiddleware = () => {
     middlewareStarting ??= (async () => {
-      for (const each of middleware) await each.start?.()
+      for (let each = toStart[0]; each !== undefined; each = toStart[0]) {
+        await each.start?.()
+        toStart.shift()
+      }
       middlewareStarted = true
     })().catch((error) => {
       middlewareStarting = undefined
@@ -121,19 +127,24 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     return middlewareStarting
   }
   let starting: Promise<void> | undefined
+  let usesOutbox = false
   const start = () => {
+    if (state !== 'open' && starting === undefined) return Promise.reject(busClosed(service))
+    usesOutbox = outbox !== undefined
     starting ??= (async () => {
       await startMiddleware()
       await Promise.all([...ports.values()].map((port) => port.open()))
-      await outbox?.start(target)
+      if (state !== 'closed') await outbox?.start(target)
     })().catch((error) => {
       starting = undefined
+      // Whose it is has started it, and will stop it.
+      if (isEvtError(error, 'EVT_OUTBOX_SHARED')) usesOutbox = false
       throw error
     })
     return starting
   }
   const startRelay = () => {
-    if (starting === undefined) start().catch((error) => report(error, 'start'))
+    if (starting === undefined && state === 'open') start().catch((error) => report(error, 'start'))
   }
   const publishing = createPublishing({
     service,
@@ -207,19 +218,27 @@ export function createBus(options: BusOptions<never>): Bus<never> {
         errors.push(error)
       }
     }
+    // A server that has gone silent must not keep a process from ending.
+    const inTime = async (what: string, graceMs: number, work: Promise<unknown>) => {
+      if (await within(clock, leftMs() + graceMs, work)) return
+      report(new Error(`${what} has not ended in time and is left behind`), 'close')
+    }
     await Promise.all([...subscriptions].map((subscription) => attempt(() => subscription.close({ deadlineMs }))))
     for (const port of ports.values()) port.publisher.abandonUnconfirmed()
     if (firing > 0) await within(clock, leftMs(), new Promise<void>((resolve) => fireIdle.push(resolve)))
     await within(clock, leftMs(), Promise.all([...ports.values()].map((port) => port.publisher.drained())))
+    // From here on nobody watches how long a publish takes.
+    state = 'closed'
     for (const port of ports.values()) port.publisher.abandon()
     await attempt(async () => {
-      await starting?.catch(() => undefined)
-      // A relay waits for the call under way, which a transport that has gone silent never answers.
-      if (outbox !== undefined) await within(clock, leftMs() + relayGraceMs, outbox.stop())
+      // A transport whose server is away may open never, and a relay waits for a call that may never be answered.
+      if (starting !== undefined) await inTime('Starting', graceMs, Promise.allSettled([starting]))
+      if (usesOutbox) await inTime(`The outbox ${outbox!.name}`, graceMs, outbox!.stop())
     })
-    state = 'closed'
     for (const each of [...middleware].reverse()) await attempt(async () => each.stop?.())
-    await Promise.all([...ports.values()].map((port) => attempt(() => port.close())))
+    const closePort = (port: TransportPort) =>
+      inTime(`The transport ${port.name}`, transportGraceMs, port.close(leftMs() + graceMs))
+    await Promise.all([...ports.values()].map((port) => attempt(() => closePort(port))))
     closed.abort()
     if (errors.length > 0) throw errors[0]
   }
@@ -263,13 +282,15 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     start,
     async run(runOptions: RunOptions = {}) {
       checkKnown('run', runOptions, ['subscriptions', 'signals', 'deadlineMs'])
-      if (runOptions.subscriptions !== undefined) await subscribeAll(runOptions.subscriptions)
+      const { subscriptions: definitions, signals = ['SIGINT', 'SIGTERM'] } = runOptions
+      checkSignals(signals)
+      if (definitions !== undefined) {
+        if (!Array.isArray(definitions)) throw invalidOption('subscriptions', 'expected a list')
+        await subscribeAll(definitions)
+      }
       await start()
-      const signals = runOptions.signals ?? ['SIGINT', 'SIGTERM']
-      // The timers of a bus hold no process, and a transport in memory has no connection that does.
-      const hold = setInterval(() => undefined, 2 ** 31 - 1)
-      try {
-        await new Promise<void>((resolve) => {
+      const stopped = () =>
+        new Promise<void>((resolve) => {
           const done = () => {
             for (const signal of signals) process.off(signal, done)
             resolve()
@@ -278,14 +299,12 @@ export function createBus(options: BusOptions<never>): Bus<never> {
           if (closed.signal.aborted) done()
           else closed.signal.addEventListener('abort', done, { once: true })
         })
-        await bus.close(runOptions.deadlineMs === undefined ? {} : { deadlineMs: runOptions.deadlineMs })
-      } finally {
-        clearInterval(hold)
-      }
+      await holding(stopped)
+      await bus.close(runOptions.deadlineMs === undefined ? {} : { deadlineMs: runOptions.deadlineMs })
     },
     async health() {
       const parts = [...ports.values()].map((port) =>
-        partHealth(`transport:${port.name}`, 'unhealthy', reasonOf(port.publisher.failing)),
+        partHealth(`transport:${port.name}`, 'unhealthy', reasonOf(port.failing)),
       )
       for (const subscription of subscriptions) parts.push(...subscription.health().parts)
       if (outbox !== undefined) parts.push(await outbox.health().catch((error) => unhealthy(outbox.name, error)))
@@ -318,7 +337,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     }),
     close(closeOptions: CloseOptions = {}) {
       checkKnown('close', closeOptions, ['deadlineMs'])
-      closing ??= close(wholeNumber('deadlineMs', closeOptions.deadlineMs, { min: 0, default: defaultDeadlineMs }))
+      const deadlineMs = wholeNumber('deadlineMs', closeOptions.deadlineMs, { min: 0, default: defaultDeadlineMs })
+      closing ??= holding(() => close(deadlineMs))
       return closing
     },
     [Symbol.asyncDispose]: () => bus.close(),
@@ -360,6 +380,12 @@ function eventsIn(given: AnyEvent | readonly AnyEvent[] | EventGroup): readonly 
   if (Array.isArray(given)) return given
   if (typeof given !== 'object' || given === null) throw invalidOption('events', 'expected what defineEvent returns')
   return '~event' in given ? [given as AnyEvent] : Object.values(given)
+}
+/** A signal that does not exist would be waited for in silence, while the real one ends the process at once. */
+function checkSignals(signals: readonly NodeJS.Signals[]): void {
+  const { signals: existing } = process.getBuiltinModule('node:os').constants
+  if (!Array.isArray(signals) || signals.some((signal) => existing[signal as NodeJS.Signals] === undefined))
+    throw invalidOption('signals', 'expected a list of names of signals, such as SIGTERM')
 }
 function checkTransport(option: string, transport: Transport): void {
   checkMethods(option, transport, ['open', 'declare', 'publish', 'consume', 'close'])

@@ -3,7 +3,7 @@ import type { PumpWork } from '../consumer/pump-parts.ts'
 import { crashPoint } from '../crash-point.ts'
 import type { DeadLetterEntry } from '../dead-letters.ts'
 import type { AnyEvent } from '../event.ts'
-import type { TransportSupport } from '../transport.ts'
+import type { TransportDelivery, TransportSupport } from '../transport.ts'
 import type { BusContext } from './context.ts'
 import { derivedId, encodePayload } from './encoder.ts'
 
@@ -49,22 +49,32 @@ function letterOf(bus: BusContext, event: AnyEvent, from: DeadLetterPlace, entry
   const { transport, topic, consumer } = from
   const { received } = entry
   const history = entry.history ?? []
+  const messageId = textOf(received, 'ce-id')
+  const payload = received.value === undefined ? received.payload : encodePayload(event, received.value)
+  // Positions are counted anew where a stream is made anew; what has no id is told by its bytes.
+  const own = messageId || Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('latin1')
   return {
     // With the transport: two of them may name different messages by one position.
-    id: derivedId(transport, consumer, topic, received.position),
-    messageId: received.headers['ce-id'],
+    id: derivedId(transport, consumer, topic, received.position, own),
+    messageId,
     event: event.name,
     topic,
     consumer,
     position: received.position,
-    source: received.headers['ce-source'],
+    source: textOf(received, 'ce-source'),
     key: received.key,
-    contentType: received.headers['content-type'],
+    contentType: textOf(received, 'content-type'),
     headers: received.headers,
-    payload: received.value === undefined ? received.payload : encodePayload(event, received.value),
+    payload,
     reason: history.at(-1)?.message ?? 'rejected',
     attempts: entry.attempt,
     history,
     deadLetteredAt: new Date(bus.clock.nowMs()),
   }
+}
+
+/** Where headers travel as JSON, whoever wrote them may have put anything there. */
+function textOf({ headers }: TransportDelivery, name: string): string | undefined {
+  const value: unknown = headers[name]
+  return typeof value === 'string' ? value : undefined
 }

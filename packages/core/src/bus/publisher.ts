@@ -11,8 +11,8 @@ interface PublisherParts {
   readonly transport: Transport
   /** Where the transport is one of this process and open. */
   local(): LocalTransport | undefined
-  /** The transport, open and with these topics declared. */
-  ready(batch: readonly Outgoing[]): Promise<void>
+  /** Opens the transport and declares the topics; answers what went wrong with those that could not be, if any. */
+  ready(batch: readonly Outgoing[]): Promise<ReadonlyMap<string, unknown> | undefined>
   readonly clock: Clock
   readonly timeoutMs: number
 }
@@ -28,6 +28,8 @@ export class Publisher {
   #queue: Waiting[] = []
   /** The engine throws away code made for classes of which a full collection finds no instance: one of each lives on here. */
   lastSent: Waiting | undefined
+  /** Of those in the queue: nobody waits for them any more. */
+  #givenUp = 0
   #flushing = false
   #idle: (() => void)[] = []
   readonly #unconfirmed = new Set<() => void>()
@@ -38,16 +40,23 @@ export class Publisher {
     this.#parts = parts
     this.#pending = new DeadlineList(parts.clock, parts.timeoutMs, (waiting) => {
       const error = new Error(`no answer within ${parts.timeoutMs} ms`)
+      if (waiting.stage !== 'accepted') this.failing = error
       this.#finish(waiting, { outcome: waiting.stage === 'queued' ? 'unavailable' : 'unknown', error })
+      if (waiting.stage === 'queued') this.#dropGivenUp()
     })
   }
   /** Resolves when accepted; rejects saying refused, unavailable or unknown. */
   publish(outgoing: Outgoing, nowMs?: number): Promise<Published> {
+    const handed = this.hand(outgoing, nowMs)
+    return handed instanceof Promise ? handed : Promise.resolve(handed)
+  }
+  /** The same without a promise for what is accepted at once. */
+  hand(outgoing: Outgoing, nowMs?: number): Published | Promise<Published> {
     const local = this.#flushing ? undefined : this.#parts.local()
     const accepted = local?.accept(outgoing, local.clock === this.#parts.clock ? nowMs : undefined)
     if (accepted === undefined) return this.#enqueue(outgoing)
     this.failing = undefined
-    if (!local!.isSettled || accepted.isSettled) return Promise.resolve(publishedOver(outgoing))
+    if (!local!.isSettled || accepted.isSettled) return publishedOver(outgoing)
     const published = new Promise<Published>(takeEnds)
     accepted.resolve = resolvePublished
     accepted.reject = rejectPublished
@@ -77,12 +86,35 @@ export class Publisher {
   }
   /** One call of the transport with no time limit and no queue: for a relay, which has its own. */
   async publishBatch(batch: readonly Outgoing[]): Promise<readonly PublishFailure[]> {
+    let undeclared: ReadonlyMap<string, unknown> | undefined
     try {
-      await this.#parts.ready(batch)
+      undeclared = await this.#parts.ready(batch)
     } catch (error) {
       this.failing = error
       return batch.map((_outgoing, index) => ({ index, outcome: 'unavailable', error }))
     }
+    return undeclared === undefined ? this.#send(batch) : this.#sendDeclared(batch, undeclared)
+  }
+  /** What is wrong with one topic keeps no other from its messages; what comes behind one in its key must not overtake it. */
+  async #sendDeclared(
+    batch: readonly Outgoing[],
+    undeclared: ReadonlyMap<string, unknown>,
+  ): Promise<readonly PublishFailure[]> {
+    const failures: PublishFailure[] = []
+    const errorOfKey = new Map<string | undefined, unknown>()
+    const rest: number[] = []
+    for (const [index, { topic, key }] of batch.entries()) {
+      const error = undeclared.get(topic) ?? errorOfKey.get(key)
+      if (error === undefined) rest.push(index)
+      else failures.push({ index, outcome: 'unavailable', error })
+      if (error !== undefined && key !== undefined) errorOfKey.set(key, error)
+    }
+    const sent = rest.length === 0 ? [] : await this.#send(rest.map((index) => batch[index]!))
+    for (const failure of sent) failures.push({ ...failure, index: rest[failure.index]! })
+    this.failing = failures[0]!.error
+    return failures.sort((left, right) => left.index - right.index)
+  }
+  async #send(batch: readonly Outgoing[]): Promise<readonly PublishFailure[]> {
     try {
       const failures = await this.#confirmed(this.#parts.transport.publish(batch))
       this.failing = failures[0]?.error
@@ -118,6 +150,13 @@ export class Publisher {
     this.#pending.stop()
   }
 
+  /** A transport that has gone silent takes nothing out of the queue. */
+  #dropGivenUp(): void {
+    this.#givenUp += 1
+    if (this.#givenUp * 2 < this.#queue.length) return
+    this.#queue = this.#queue.filter((waiting) => waiting.isListed)
+    this.#givenUp = 0
+  }
   async #flush(): Promise<void> {
     const settles = this.#parts.transport.supports.confirms === 'settled'
     while (this.#queue.length > 0) {

@@ -222,7 +222,7 @@ export function createPublishing(parts: PublishingParts): Publishing {
     }
     return {
       outgoing,
-      send: () => outgoing.map((message, index) => publishers[index]!.publish(message, message.timeMs)),
+      send: () => outgoing.map((message, index) => publishers[index]!.hand(message, message.timeMs)),
     }
   }
   const publishOne: Publishing['publishOne'] = (event, payload, options) => {
@@ -272,9 +272,10 @@ function isEmpty(options: object): boolean {
 /** What became of a list: all accepted, or `EVT_PUBLISH_PARTIAL` with the fate of every index. */
 async function whenAllAccepted(
   messages: readonly { readonly id: string }[],
-  accepted: readonly Promise<unknown>[],
+  accepted: readonly unknown[],
 ): Promise<readonly Published[]> {
-  const results = await Promise.allSettled(accepted)
+  const isWaiting = accepted.some((each) => each instanceof Promise)
+  const results = isWaiting ? await Promise.allSettled(accepted) : []
   const failures: PublishFailure[] = []
   for (let index = 0; index < results.length; index += 1) {
     const result = results[index]!

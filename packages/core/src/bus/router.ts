@@ -41,6 +41,8 @@ export function createRouter(
     if (names.length === 0) throw invalidOption('routes.to', 'expected the name of a transport, or several')
     return { matches: matcher(route.events), ports: [...new Set(names)].map(port) }
   })
+  if (typeof fallback !== 'string')
+    throw invalidOption('defaultTransport', `expected one of ${[...ports.keys()].join(', ')}`)
   const rest = [port(fallback)]
   const cache = new Map<string, readonly TransportPort[]>()
   const portsOf = (event: string) => {

@@ -14,9 +14,10 @@ import { decodePayload, validate } from '../decode.ts'
 import type { DeliveryScope, ReceivedDelivery } from '../delivery.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
-import { checkMiddleware } from '../middleware.ts'
-import { checkBoolean, checkFunction, checkKnown, invalidOption, wholeNumber } from '../options.ts'
+import type { Logger } from '../logger.ts'
+import { checkKnown, invalidOption, wholeNumber } from '../options.ts'
 import { retry } from '../outcome.ts'
+import type { RetryDecision } from '../retry-policy.ts'
 import type { SubscriptionDefinition } from '../subscription.ts'
 import type { BatchOptions, SubscribeOptions } from '../subscription-options.ts'
 import type { ConsumerEvents, OrderScope } from '../transport.ts'
@@ -28,32 +29,6 @@ import type { GroupList } from './group-list.ts'
 import type { TransportPort } from './transport-port.ts'
 
 const storeRetryMs = 1_000
-const known = [
-  'concurrency',
-  'prefetch',
-  'prefetchBytes',
-  'leaseMs',
-  'timeoutMs',
-  'holdMs',
-  'retry',
-  'ordered',
-  'maxAgeMs',
-  'latestOnly',
-  'filter',
-  'rateLimit',
-  'circuit',
-  'use',
-  'transport',
-  'deadLetters',
-  'afterDeadLetter',
-  'onDeadLetter',
-  'startAt',
-  'mode',
-  'group',
-  'name',
-  'instance',
-  'batch',
-]
 
 /** Starts a definition on a bus: every check that needs no I/O first, then every consumer, or none. */
 export async function startSubscription(
@@ -63,21 +38,19 @@ export async function startSubscription(
   onClosed: (subscription: Subscription) => void,
 ): Promise<Subscription> {
   const options: SubscribeOptions & { readonly batch?: BatchOptions | undefined } = definition.options
-  checkKnown('The subscription', options, known)
-  checkMode(options)
-  checkValues(options)
   const work = definition['~subscription']
   if (definition.events !== 'everything') for (const event of definition.events) bus.events.add(event)
   const events = definition.events === 'everything' ? bus.events.all : definition.events
   const names = events.map((event) => event.name)
   if (names.length === 0)
     throw invalidOption('events', 'no event is registered on this bus yet, so nothing would arrive')
-  const settings = consumerSettings(options, work.kind === 'batch', bus.defaults, bus.random, (error) =>
-    bus.report(error, 'retry.classify'),
-  )
   // The name of a durable reader must not change with the number of events that happen to be registered.
   const one = definition.events === 'everything' || names.length > 1 ? 'everything' : names[0]!
   const identity = identify(bus.service, options, one)
+  const parsed = consumerSettings(options, work.kind === 'batch', bus.defaults, bus.random, (error) =>
+    bus.report(error, 'retry.classify'),
+  )
+  const settings = { ...parsed, retry: told(parsed.retry, identity.consumer, bus.logger) }
   const gate = gateOf(options, bus)
   const stats = emptyStats()
   const slots = new Slots(settings.concurrency)
@@ -137,7 +110,7 @@ async function startPump(parts: PumpParts): Promise<Pump> {
     consumer,
     scope: deliveryScope(bus, event, consumer, settings),
     settings,
-    filter: options.filter,
+    filter: options.filter === undefined ? undefined : decided(options.filter),
     isBlocked: options.afterDeadLetter === 'blockKey' ? blockedKeys(bus.deadLetters!, consumer, topic.name) : undefined,
     middleware: [
       ...bus.middleware,
@@ -240,6 +213,31 @@ function deliveryScope(bus: BusContext, event: AnyEvent, consumer: string, setti
   }
 }
 
+/** Nobody else hears of a failure that the next run may mend. */
+function told(retry: RetryDecision, consumer: string, logger: Logger): RetryDecision {
+  return {
+    attempts: retry.attempts,
+    decide(thrown, attempt) {
+      const outcome = retry.decide(thrown, attempt)
+      if (outcome.status === 'retry' && outcome.counted)
+        logger.info(
+          { consumer, attempt, afterMs: outcome.afterMs, error: outcome.error },
+          'run failed, will be retried',
+        )
+      return outcome
+    },
+  }
+}
+
+/** A forgotten `return` would lose every message, and a promise would let all of them through. */
+function decided(filter: NonNullable<SubscribeOptions['filter']>): typeof filter {
+  return (delivery) => {
+    const answer: unknown = filter(delivery)
+    if (typeof answer !== 'boolean') throw invalidOption('filter', 'expected true or false for an answer')
+    return answer
+  }
+}
+
 function blockedKeys(deadLetters: DeadLetters, consumer: string, topic: string): PipelineParts['isBlocked'] {
   return async ({ key }) => {
     if (key === undefined) return false
@@ -264,30 +262,4 @@ function gateOf(options: SubscribeOptions, bus: BusContext): Gate {
   if (options.circuit === undefined || options.circuit === false) return gate
   const circuit = toCircuit(options.circuit, bus.clock)
   return gate === openGate ? circuit : bothGates(circuit, gate)
-}
-
-function checkValues(options: SubscribeOptions): void {
-  if (options.filter !== undefined) checkFunction('filter', options.filter)
-  if (options.onDeadLetter !== undefined) checkFunction('onDeadLetter', options.onDeadLetter)
-  checkBoolean('latestOnly', options.latestOnly)
-  checkMiddleware('use', options.use)
-  if (options.deadLetters !== undefined && !['keep', 'drop'].includes(options.deadLetters))
-    throw invalidOption('deadLetters', "expected 'keep' or 'drop'")
-}
-
-function checkMode(options: SubscribeOptions): void {
-  const { mode } = options as { mode?: unknown }
-  if (mode !== undefined && mode !== 'worker' && mode !== 'broadcast')
-    throw invalidOption('mode', "expected 'worker' or 'broadcast'")
-  if (mode === 'broadcast' && options.group !== undefined) throw invalidOption('group', 'a broadcast has none')
-  if (mode !== 'broadcast' && (options as { name?: unknown }).name !== undefined)
-    throw invalidOption('name', 'only a broadcast has one')
-  if (mode !== 'broadcast' && (options as { instance?: unknown }).instance !== undefined)
-    throw invalidOption('instance', 'only a broadcast has one')
-  const { ordered, afterDeadLetter } = options as { ordered?: unknown; afterDeadLetter?: unknown }
-  if (afterDeadLetter !== undefined && afterDeadLetter !== 'continue' && afterDeadLetter !== 'blockKey')
-    throw invalidOption('afterDeadLetter', "expected 'continue' or 'blockKey'")
-  if (ordered !== undefined && !['none', 'process', 'group'].includes(ordered as string)) {
-    throw invalidOption('ordered', "expected 'none', 'process' or 'group'")
-  }
 }

@@ -3,6 +3,7 @@ import type { Logger } from '../logger.ts'
 import { type LocalTransport, localTransport } from '../memory/local.ts'
 import { encodeTopic } from '../names.ts'
 import type { Consumer, ConsumerEvents, ConsumeSpec, Topic, Transport } from '../transport.ts'
+import { within } from '../within.ts'
 import { Publisher } from './publisher.ts'
 import { Trimmer } from './trimmer.ts'
 
@@ -26,6 +27,7 @@ export class TransportPort {
   readonly #parts: PortParts
   #opening: Promise<void> | undefined
   #isOpen = false
+  #cannotOpen: unknown
   readonly #trimmer: Trimmer
   readonly #declared = new Map<string, Promise<Topic> | Topic>()
   readonly #topics = new Map<string, string>()
@@ -61,10 +63,16 @@ export class TransportPort {
       },
       (error) => {
         this.#opening = undefined
+        this.#cannotOpen = error
         throw error
       },
     )
     await this.#opening
+  }
+  /** Why nothing can travel over it just now, as far as is known. */
+  get failing(): unknown {
+    if (this.#isOpen) return this.publisher.failing
+    return this.#cannotOpen ?? (this.#opening === undefined ? undefined : new Error('it is not open yet'))
   }
   /** The topic as it is. Asked once; again where partitions are wanted that the first call did not name. */
   async declare(name: string, partitions?: number): Promise<Topic> {
@@ -88,11 +96,20 @@ export class TransportPort {
       throw error
     }
   }
-  async #ready(batch: readonly { readonly topic: string }[]): Promise<void> {
+  async #ready(batch: readonly { readonly topic: string }[]): Promise<ReadonlyMap<string, unknown> | undefined> {
+    let missing: Set<string> | undefined
     for (const { topic } of batch) {
       const declared = this.#declared.get(topic)
-      if (declared === undefined || declared instanceof Promise) await this.declare(topic)
+      if (declared !== undefined && !(declared instanceof Promise)) continue
+      missing ??= new Set()
+      missing.add(topic)
     }
+    if (missing === undefined) return undefined
+    await this.open()
+    const failed = new Map<string, unknown>()
+    const declare = (topic: string) => this.declare(topic).catch((error: unknown) => failed.set(topic, error))
+    await Promise.all([...missing].map(declare))
+    return failed.size === 0 ? undefined : failed
   }
   async consume(spec: ConsumeSpec, events: ConsumerEvents): Promise<Consumer> {
     await this.declare(spec.topic)
@@ -100,9 +117,15 @@ export class TransportPort {
     this.#trimmer.add(spec.topic)
     return consumer
   }
-  async close(): Promise<void> {
-    if (this.#opening === undefined) return
-    await this.#opening.catch(() => undefined)
+  async close(limitMs: number): Promise<void> {
+    const opening = this.#opening
+    if (opening === undefined) return
+    if (!(await within(this.#parts.clock, limitMs, Promise.allSettled([opening])))) {
+      this.#parts.report(new Error(`The transport ${this.name} has not opened in time and is left behind`), 'close')
+      // Whoever gets a connection after all has no use for it any more.
+      opening.then(() => this.transport.close()).catch(() => undefined)
+      return
+    }
     await this.#trimmer.close()
     if (!this.#isOpen) return
     await this.#tellLeftBehind()

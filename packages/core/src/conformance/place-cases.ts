@@ -95,6 +95,25 @@ export function placeCases(factory: TransportFactory): readonly ConformanceCase[
         }),
     },
     {
+      name: 'inspect tells the age of the oldest message that is not settled, also while a handler has it',
+      run: () =>
+        withTransport(factory, async (transport) => {
+          const consumer = await consumeAs(transport, 'a')
+          await send(transport, [outgoing('old')])
+          const sentMs = performance.now()
+          const [old] = await readSome(consumer, 1)
+          await eventually(() => performance.now() - sentMs >= ageMs, 'time passes')
+          await send(transport, [outgoing('young')])
+          const oldestMs = await oldest(transport)
+          if (transport.supports.lag === 'none') expectThat(oldestMs === null, 'an unknown age is null')
+          else expectThat(oldestMs !== null && oldestMs >= ageMs / 2, 'what a handler has counts until it is settled')
+          await consumer.settle([{ delivery: old!, as: 'ack' }])
+          const [young] = await readSome(consumer, 1)
+          await consumer.settle([{ delivery: young!, as: 'ack' }])
+          await consumer.close()
+        }),
+    },
+    {
       name: 'trimming removes nothing that a group has not acknowledged',
       run: () =>
         withTransport(factory, async (transport) => {
@@ -120,6 +139,34 @@ export function placeCases(factory: TransportFactory): readonly ConformanceCase[
             expectThat(report.removed > 0, 'what every group has acknowledged is removed')
           await fast.close()
           await slow.close()
+        }),
+    },
+    {
+      name: 'trimming leaves what a consumer holds, which is handed over again when it goes away',
+      run: () =>
+        withTransport(factory, async (transport) => {
+          if (transport.supports.lease === 'none') return
+          const first = await consumeAs(transport, 'a', { leaseMs: 1_000 })
+          await send(
+            transport,
+            range(10).map((n) => outgoing(String(n))),
+          )
+          const held = await readSome(first, 5)
+          const [one, two] = held
+          await first.settle([one!, two!].map((delivery) => ({ delivery, as: 'ack' as const })))
+          await transport.trim(topic)
+          await first.close()
+          const second = await consumeAs(transport, 'a', { leaseMs: 1_000 })
+          const done = new Set([one!, two!].map(textOf))
+          const left = range(10)
+            .map(String)
+            .filter((text) => !done.has(text))
+          const rest = new Set((await readSome(second, left.length)).map(textOf))
+          expectThat(
+            left.every((text) => rest.has(text)),
+            'what was held and not settled is handed over again, and the rest as well',
+          )
+          await second.close()
         }),
     },
     {

@@ -75,6 +75,11 @@ export function startCases(factory: TransportFactory): readonly ConformanceCase[
           if (starts.includes('position')) {
             const begun = await begins({ position: one!.position }, 'position')
             expectThat(begun === 'two', 'a position is exclusive')
+            const nowhere = consumeAs(transport, 'nowhere', { from: { position: 'nowhere' } })
+            expectThat(
+              await refused(nowhere),
+              'what is no position begins nowhere, neither at the first message nor at the last',
+            )
           }
           if (starts.includes('time')) expectThat((await begins(since, 'time')) === 'three', 'a time is inclusive')
           await all.close()

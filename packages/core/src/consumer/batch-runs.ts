@@ -72,8 +72,8 @@ export class BatchRuns {
   }
   async #run(entries: readonly Entry[]): Promise<void> {
     const { suspect } = entries[0]!.received
-    if (suspect) await this.#suspects.recordStart(entries[0]!)
-    const outcomes = await this.#parts.work.handleBatch(entries)
+    const mayRun = !suspect || (await this.#suspects.recordStart(entries[0]!))
+    const outcomes = mayRun ? await this.#parts.work.handleBatch(entries) : entries.map(() => 'release' as const)
     if (suspect) this.#suspects.ended()
     this.#parts.slots.give()
     for (let index = 0; index < entries.length; index += 1) this.#endings.finish(entries[index]!, outcomes[index]!)

@@ -64,6 +64,10 @@ export class DirectRuns {
     this.#local.acknowledge(entry.received as MemoryItem)
     holdings.tellIdle()
   }
+  running(): readonly MemoryItem[] {
+    const direct = this.#holdings.running.items().filter(({ isDirect }) => isDirect)
+    return direct.map(({ received }) => received as MemoryItem)
+  }
   /** Whether something waits for a place. */
   hasNext(): boolean {
     return this.#holdings.lanes.ready.size > 0 || this.#local.hasNext()

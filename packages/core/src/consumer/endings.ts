@@ -33,7 +33,7 @@ export class Endings {
     this.#hooks = hooks
     this.settler = new Settler(parts.consumer, parts.clock, (error) => parts.work.report(error, 'settle'))
   }
-  finish(entry: Entry, decided: Outcome): void {
+  finish(entry: Entry, decided: Outcome | 'release'): void {
     const { gate, stats } = this.#parts
     if (!this.#holdings.running.remove(entry)) return
     if (entry.timedOut) this.#holdings.overdue -= 1
@@ -54,7 +54,8 @@ export class Endings {
     } else if (outcome.status === 'retry') this.#retry(entry, outcome)
     else void this.deadLetter(entry, outcome.error)
   }
-  #afterAbort(entry: Entry, outcome: Outcome): Outcome | 'release' {
+  #afterAbort(entry: Entry, outcome: Outcome | 'release'): Outcome | 'release' {
+    if (outcome === 'release') return outcome
     // What comes after a timeout was decided where the handler ended. One that stopped because we are closing has not failed.
     const isClosing = !entry.timedOut && entry.delivery?.abortReason !== undefined
     return isClosing && outcome.status === 'retry' ? 'release' : outcome

@@ -32,6 +32,8 @@ export interface Pipeline {
 }
 type Terminal = (delivery: ReceivedDelivery) => Promise<Outcome>
 
+/** What was too slow once may be well after that. */
+const notBegunMs = 1_000
 const invalid = [
   'EVT_CODEC_DECODE',
   'EVT_CODEC_UNKNOWN',
@@ -96,7 +98,11 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     if (ready === undefined) return call(delivery, told, end)
     if (!(ready instanceof Promise)) return end(told, ready)
     ready.then(
-      (early) => (early === undefined ? call(delivery, told, end) : end(told, early)),
+      (early) => {
+        const instead = early ?? notBegun(delivery)
+        if (instead === undefined) call(delivery, told, end)
+        else end(told, instead)
+      },
       (thrown) => end(told, fail(thrown, delivery.attempt)),
     )
   }
@@ -128,8 +134,56 @@ export function createPipeline(parts: PipelineParts): Pipeline {
   }
   const single = compose(
     around as never,
-    (delivery: ReceivedDelivery) => new Promise<Outcome>((resolve) => begin(delivery, resolve, tell)),
+    (delivery: ReceivedDelivery) =>
+      new Promise<Outcome>((resolve) => {
+        const instead = notBegun(delivery)
+        if (instead === undefined) begin(delivery, resolve, tell)
+        else resolve(instead)
+      }),
   )
+  const meet = (entries: readonly Entry[]): Promise<readonly Outcome[]> => {
+    const meeting = new BatchMeeting(entries.length, parts)
+    const composed = compose(
+      around as never,
+      guarded((delivery) => meeting.join(delivery)),
+    ) as Terminal
+    return Promise.all(
+      entries.map(async (entry) => {
+        const outcome = await run(entry, composed)
+        // One that ended before it reached the handler is not waited for.
+        meeting.leave(entry.delivery)
+        return outcome
+      }),
+    )
+  }
+  /** The same where no middleware is in between: with the handler's promise it makes none for a message that is read at once. */
+  const together = async (entries: readonly Entry[]): Promise<readonly Outcome[]> => {
+    const outcomes: (Outcome | undefined)[] = []
+    const reading: Promise<unknown>[] = []
+    for (const [index, entry] of entries.entries()) {
+      const failed = (thrown: unknown) => {
+        outcomes[index] = fail(thrown, entry.attempt)
+      }
+      try {
+        entry.delivery = new ReceivedDelivery(scope, entry.received, entry.attempt)
+        const ready = prepare(entry.delivery)
+        if (ready instanceof Promise) {
+          const read = ready.then((early) => {
+            outcomes[index] = early
+          }, failed)
+          reading.push(read)
+        } else outcomes[index] = ready
+      } catch (thrown) {
+        failed(thrown)
+      }
+    }
+    if (reading.length > 0) await Promise.all(reading)
+    const deliveries: ReceivedDelivery[] = []
+    for (const [index, { delivery }] of entries.entries()) if (outcomes[index] === undefined) deliveries.push(delivery!)
+    const handled = deliveries.length === 0 ? [] : await handleTogether(parts, deliveries)
+    let next = 0
+    return entries.map((_entry, index) => outcomes[index] ?? handled[next++]!)
+  }
   return {
     handle(entry, end) {
       if (around.length > 0) {
@@ -143,21 +197,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       }
       begin(entry.delivery, entry, end)
     },
-    handleBatch(entries) {
-      const meeting = new BatchMeeting(entries.length, parts)
-      const composed = compose(
-        around as never,
-        guarded((delivery) => meeting.join(delivery)),
-      ) as Terminal
-      return Promise.all(
-        entries.map(async (entry) => {
-          const outcome = await run(entry, composed)
-          // One that ended before it reached the handler is not waited for.
-          meeting.leave(entry.delivery)
-          return outcome
-        }),
-      )
-    },
+    handleBatch: (entries) => (around.length > 0 ? meet(entries) : together(entries)),
   }
 }
 
@@ -190,26 +230,41 @@ class BatchMeeting {
   }
   async #run(): Promise<void> {
     const deliveries = [...this.#arrived.keys()]
-    const outcomes = await this.#outcomes(deliveries)
+    const outcomes = await handleTogether(this.#parts, deliveries)
     let index = 0
     for (const resolve of this.#arrived.values()) resolve(outcomes[index++]!)
   }
-  async #outcomes(deliveries: readonly ReceivedDelivery[]): Promise<readonly Outcome[]> {
-    const { work, logger, consumer, settings } = this.#parts
-    const batch = new DeliveredBatch(deliveries, logger)
-    try {
-      const payloads = deliveries.map((delivery) => delivery.payload)
-      const results = await (work.handler as BatchHandler)(payloads, batch)
-      if (results === undefined) return deliveries.map((delivery) => succeeded(settings, delivery))
-      if (!isSettledList(results, deliveries.length)) throw wrongResult(consumer, results)
-      return results.map((result, index) =>
-        result.status === 'fulfilled'
-          ? succeeded(settings, deliveries[index]!)
-          : failure(settings, deliveries[index]!, result.reason),
-      )
-    } catch (thrown) {
-      return deliveries.map((delivery) => failure(settings, delivery, thrown))
-    }
+}
+
+/** One run of the handler for all that may still begin. Never rejects. */
+async function handleTogether(
+  parts: PipelineParts,
+  deliveries: readonly ReceivedDelivery[],
+): Promise<readonly Outcome[]> {
+  if (deliveries.every(({ abortReason }) => abortReason === undefined)) return handleAll(parts, deliveries)
+  const instead = deliveries.map(notBegun)
+  const due = deliveries.filter((_delivery, index) => instead[index] === undefined)
+  const handled = due.length === 0 ? [] : await handleAll(parts, due)
+  let next = 0
+  return instead.map((outcome) => outcome ?? handled[next++]!)
+}
+async function handleAll(
+  { work, logger, consumer, settings }: PipelineParts,
+  deliveries: readonly ReceivedDelivery[],
+): Promise<readonly Outcome[]> {
+  const batch = new DeliveredBatch(deliveries, logger)
+  try {
+    const payloads = deliveries.map((delivery) => delivery.payload)
+    const results = await (work.handler as BatchHandler)(payloads, batch)
+    if (results === undefined) return deliveries.map((delivery) => succeeded(settings, delivery))
+    if (!isSettledList(results, deliveries.length)) throw wrongResult(consumer, results)
+    return results.map((result, index) =>
+      result.status === 'fulfilled'
+        ? succeeded(settings, deliveries[index]!)
+        : failure(settings, deliveries[index]!, result.reason),
+    )
+  } catch (thrown) {
+    return deliveries.map((delivery) => failure(settings, delivery, thrown))
   }
 }
 
@@ -264,6 +319,12 @@ const refused = ['EVT_PUBLISH_REFUSED', 'EVT_PAYLOAD_INVALID', 'EVT_PAYLOAD_TOO_
 function isRefused(error: unknown): boolean {
   if (!isEvtError(error, 'EVT_PUBLISH_PARTIAL')) return isEvtError(error, ...refused)
   return error.details.failures.some((failed) => failed.outcome === 'refused')
+}
+
+/** What becomes of a message that was aborted before its handler began, because something was slow that is not to blame on it. */
+function notBegun({ abortReason }: ReceivedDelivery): Outcome | undefined {
+  if (abortReason === undefined) return undefined
+  return { status: 'retry', afterMs: notBegunMs, error: abortReason, counted: false }
 }
 
 /** What an error of a handler comes to: late, it is the timeout's; while we close, the message has not failed. */

@@ -1,7 +1,9 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Timer } from '../clock.ts'
+import { receivedBytes } from '../encoded-message.ts'
 import { evtError } from '../errors.ts'
 import { type LocalConsumer, type LocalReceiver, localConsumer } from '../memory/local.ts'
+import type { MemoryItem } from '../memory/memory-item.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Room, TransportDelivery } from '../transport.ts'
 import { within } from '../within.ts'
@@ -18,6 +20,7 @@ import type { Settler } from './settler.ts'
 import { Suspects } from './suspects.ts'
 
 const abortGraceMs = 1_000
+const consumerGraceMs = 10_000
 
 /** Moves messages from one transport consumer through the handler and back to their settlement. */
 export class Pump implements LocalReceiver, Starting {
@@ -64,10 +67,16 @@ export class Pump implements LocalReceiver, Starting {
       clock,
       consumer,
       everyMs: support.lease === 'none' ? undefined : settings.leaseMs / 3,
+      leaseMs: support.lease === 'message' ? settings.leaseMs : undefined,
       held: () => this.#holdings.leased.inOrder().map((entry) => entry.received),
       lost: (deliveries) => {
         const lost = new Set(deliveries)
         this.#lose((entry) => lost.has(entry.received))
+      },
+      // What runs goes on: its settlement tells whether somebody else has the message.
+      ended: (deliveries) => {
+        const ended = new Set(deliveries)
+        this.#lose((entry) => entry.state !== 'running' && ended.has(entry.received))
       },
       report: (error) => work.report(error, 'extend'),
     })
@@ -93,6 +102,9 @@ export class Pump implements LocalReceiver, Starting {
   receive(): void {
     // A publisher calls this: its ambient transaction and its like are none of the handler's.
     if (!this.#starting && this.mayStart()) this.#scope.runInAsyncScope(this.startReady, this)
+  }
+  running(): readonly MemoryItem[] {
+    return this.#direct?.running() ?? []
   }
   pause(): void {
     this.#paused = true
@@ -141,7 +153,7 @@ export class Pump implements LocalReceiver, Starting {
     const { stats, settings, work } = this.#parts
     const key = work.laneOf?.(received)
     const lane = key === undefined ? undefined : this.#holdings.lanes.of(key)
-    const entry = new Entry(received, received.payload.byteLength, lane)
+    const entry = new Entry(received, receivedBytes(received), lane)
     stats.received += 1
     this.#holdings.leased.add(entry)
     this.#leases.wake()
@@ -186,9 +198,13 @@ export class Pump implements LocalReceiver, Starting {
       this.#holdings.begin(entry)
       slots.take()
       gate.started()
-      if (suspect) void this.#suspects.recordStart(entry).then(() => work.handle(entry, this.#end))
+      if (suspect) void this.#startSuspect(entry)
       else work.handle(entry, this.#end)
     }
+  }
+  async #startSuspect(entry: Entry): Promise<void> {
+    if (await this.#suspects.recordStart(entry)) this.#parts.work.handle(entry, this.#end)
+    else this.#ended(entry, 'release')
   }
   awaitGate(): void {
     this.#gateTimer ??= this.#parts.clock.startTimer(() => {
@@ -196,10 +212,10 @@ export class Pump implements LocalReceiver, Starting {
       this.startReady()
     }, this.#parts.gate.waitMs())
   }
-  #ended(entry: Entry, outcome: Outcome): void {
+  #ended(entry: Entry, outcome: Outcome | 'release'): void {
     if (entry.received.suspect && !entry.isDirect) this.#suspects.ended()
     this.#parts.slots.give()
-    if (entry.isDirect && outcome.status === 'ack' && !entry.timedOut) {
+    if (entry.isDirect && outcome !== 'release' && outcome.status === 'ack' && !entry.timedOut) {
       this.#direct!.acknowledge(entry)
       if (!this.#direct!.hasNext()) return
     } else {
@@ -261,8 +277,10 @@ export class Pump implements LocalReceiver, Starting {
     this.#endings.releaseUnstarted(isTheirs)
     const running = () => this.#holdings.running.items().some(isTheirs)
     const { clock } = this.#parts
+    const untilMs = clock.monotonicMs() + deadlineMs
     const drained = async () => {
-      while (running()) await new Promise<void>((resolve) => clock.startTimer(resolve, 5))
+      while (running() && clock.monotonicMs() < untilMs)
+        await new Promise<void>((resolve) => clock.startTimer(resolve, 5))
       await this.settler.drained()
     }
     await within(clock, deadlineMs, drained())
@@ -292,6 +310,7 @@ export class Pump implements LocalReceiver, Starting {
     }
     this.#leases.stop()
     running.stop()
-    await consumer.close()
+    if (!(await within(clock, deadlineMs + consumerGraceMs, consumer.close())))
+      work.report(new Error('The consumer has not closed in time and is left behind'), 'close')
   }
 }

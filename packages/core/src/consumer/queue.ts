@@ -27,6 +27,9 @@ export class Queue<Item> {
     this.size -= 1
     return item
   }
+  *[Symbol.iterator](): Generator<Item> {
+    for (let index = 0; index < this.size; index += 1) yield this.#items[this.#place(index)]!
+  }
   drain(): Item[] {
     const items: Item[] = []
     for (let item = this.shift(); item !== undefined; item = this.shift()) items.push(item)

@@ -47,10 +47,6 @@ export class Reader {
     this.wake()
     return this.#loop
   }
-  /** Lets handlers that need nothing but this process end, so that one call asks for the room that all of them leave. */
-  #turn(): Promise<void> {
-    return new Promise((resolve) => setImmediate(resolve))
-  }
   async #run(): Promise<void> {
     const { consumer, clock, work } = this.#parts
     let failures = 0
@@ -60,7 +56,8 @@ export class Reader {
         await new Promise<void>((resolve) => {
           this.#wakeLoop = resolve
         })
-        await this.#turn()
+        // Others end in this turn of the event loop: one call asks for the room that all of them leave.
+        await new Promise((resolve) => setImmediate(resolve))
         continue
       }
       try {
@@ -69,7 +66,8 @@ export class Reader {
         failures = 0
         this.failing = undefined
         this.#onReceived(received)
-        if (received.length > 0) await this.#turn()
+        // Handlers that need nothing but promises end before it. No later: a broker that has sent all it was asked for waits.
+        if (received.length > 0) await new Promise<void>((resolve) => process.nextTick(resolve))
       } catch (error) {
         this.#watch.end()
         if (this.#stopped) return

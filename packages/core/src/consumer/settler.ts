@@ -8,6 +8,8 @@ type Done = (entry: Entry, result: 'settled' | 'refused' | 'abandoned') => void
 
 const firstWaitMs = 50
 const maxWaitMs = 5_000
+/** Servers that are well answer sooner. */
+const patienceMs = 15_000
 
 /** Settles in batches: one call under way at a time, everything decided meanwhile goes with the next. Failures are tried again. */
 export class Settler {
@@ -24,15 +26,21 @@ export class Settler {
   #abandoned = false
   #failing: unknown
   #lettersFailing: unknown
+  /** When the call under way began, monotonic. */
+  #askedMs: number | undefined
 
   constructor(consumer: Consumer, clock: Clock, onError: (error: unknown) => void) {
     this.#consumer = consumer
     this.#clock = clock
     this.#onError = onError
   }
-  /** The last failure, until a call succeeds. */
+  /** The last failure, until a call succeeds; or that the call under way has gone unanswered for long. */
   get failing(): unknown {
-    return this.#failing ?? this.#lettersFailing
+    const failing = this.#failing ?? this.#lettersFailing
+    if (failing !== undefined || this.#askedMs === undefined) return failing
+    const silentMs = this.#clock.monotonicMs() - this.#askedMs
+    if (silentMs < patienceMs) return undefined
+    return new Error(`Settling has not been answered for ${Math.round(silentMs / 1_000)} s`)
   }
   add(settlement: Settlement, entry: Entry, done: Done): void {
     if (this.#abandoned) return done(entry, 'abandoned')
@@ -87,6 +95,7 @@ export class Settler {
     const { settlements, entries, done } = taken
     try {
       crashPoint('delivery.decided')
+      this.#askedMs = this.#clock.monotonicMs()
       const refusals = await this.#consumer.settle(settlements)
       crashPoint('delivery.settled')
       const refused = refusals.length === 0 ? undefined : new Set(refusals.map((refusal) => refusal.delivery))
@@ -98,6 +107,8 @@ export class Settler {
       batch.putBack(taken)
       if (failing === undefined) this.#onError(error)
       return error ?? new Error('settling failed')
+    } finally {
+      this.#askedMs = undefined
     }
   }
   /** Waits, no longer than until it is given up or, where asked, until there is more to settle. */

@@ -33,10 +33,19 @@ export class Suspects {
     while (next !== undefined && next.state !== 'waiting') next = this.#waiting.shift()
     if (next !== undefined) this.#holdings.lanes.ready.unshift([next])
   }
-  /** Its start is recorded before its handler runs, so that its attempts are counted all the same. */
-  recordStart(entry: Entry): Promise<void> {
+  /**
+   * Its start is recorded before its handler runs, so that its attempts are counted all the same. Answers whether it may still
+   * run then: the server may have been away for long.
+   */
+  recordStart(entry: Entry): Promise<boolean> {
     return new Promise((resolve) =>
-      this.#endings.settler.add({ delivery: entry.received, as: 'started' }, entry, () => resolve()),
+      this.#endings.settler.add({ delivery: entry.received, as: 'started' }, entry, (_entry, result) => {
+        if (result === 'refused' && !entry.lost) {
+          this.#parts.stats.lost += 1
+          entry.lost = true
+        }
+        resolve(result === 'settled' && !entry.lost && !entry.timedOut && !this.#endings.isStopping)
+      }),
     )
   }
   /** One whose runs all ended, the last with its process, is dead-lettered instead of taking down the next. */

@@ -29,6 +29,8 @@ export interface LocalConsumer {
 export interface LocalReceiver {
   /** Something may be there: takes what may start now. */
   receive(): void
+  /** What runs since `next` gave it, and is neither acknowledged nor leased. */
+  running(): readonly MemoryItem[]
 }
 
 // Known by identity: whoever wraps a transport or consumer, also by copying it, is asked through the contract alone.

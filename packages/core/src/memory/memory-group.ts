@@ -3,7 +3,7 @@ import { Queue } from '../consumer/queue.ts'
 import { Roster } from '../roster.ts'
 import type { ConsumerState, Refusal, Room, Settlement, TransportDelivery } from '../transport.ts'
 import type { LocalReceiver } from './local.ts'
-import { type Lease, leasedDelivery, MemoryItem } from './memory-item.ts'
+import { type Lease, LeasedDelivery, MemoryItem } from './memory-item.ts'
 import type { MemoryMessage } from './memory-message.ts'
 
 export interface MemoryGroupOptions {
@@ -92,7 +92,7 @@ export class MemoryGroup {
     item.suspect = running.suspect
     const lease = this.#hand(item, holder, this.#options.clock.monotonicMs() + leaseMs)
     this.#armExpiry()
-    return leasedDelivery(item, lease, leaseMs)
+    return new LeasedDelivery(item, lease, leaseMs)
   }
   #hand(item: MemoryItem, holder: object, expiresMs: number): Lease {
     const lease = { item, holder, expiresMs, place: -1, number: 0 }
@@ -131,7 +131,7 @@ export class MemoryGroup {
       item.deliveries += 1
       item.started = false
       const lease = this.#hand(item, holder, nowMs + leaseMs)
-      taken.push(leasedDelivery(item, lease, leaseMs))
+      taken.push(new LeasedDelivery(item, lease, leaseMs))
     }
     if (taken.length > 0) this.#armExpiry()
     if (this.#available.size > 0) this.#wakeReader()
@@ -275,16 +275,19 @@ export class MemoryGroup {
     )
   }
   state(nowMs: number): ConsumerState {
-    const oldest = this.#available.peek()
-    let behind = 0
-    for (const owner of this.#keys.values()) behind += owner.behind.length
+    const behind = [...this.#keys.values()].flatMap((owner) => owner.behind)
+    const leased = this.#leases.inOrder().map(({ item }) => item)
+    const running = this.#receivers.flatMap((receiver) => receiver.running())
+    let firstMs = Number.POSITIVE_INFINITY
+    for (const { message } of [...this.#available, ...behind, ...leased, ...running, ...this.#delayed.keys()])
+      firstMs = Math.min(firstMs, message.publishedMs)
     return {
       consumer: this.name,
-      lag: this.#available.size + behind,
+      lag: this.#available.size + behind.length,
       running: this.#leases.size + this.#running,
       delayed: this.#delayed.size,
       deadLettered: this.deadLettered,
-      oldestMs: oldest === undefined ? null : Math.max(0, nowMs - oldest.message.publishedMs),
+      oldestMs: firstMs === Number.POSITIVE_INFINITY ? null : Math.max(0, nowMs - firstMs),
     }
   }
   close(): void {

@@ -60,19 +60,43 @@ export class MemoryItem implements TransportDelivery {
 }
 
 /** A delivery that stays as it is, whatever becomes of the message. */
-export function leasedDelivery(item: MemoryItem, lease: Lease, leaseMs: number): TransportDelivery {
-  const { outgoing } = item.message
-  return {
-    headers: outgoing.headers,
-    payload: outgoing.value === undefined ? outgoing.payload : nothing,
-    value: outgoing.value,
-    key: outgoing.key,
-    partition: 0,
-    position: item.position,
-    attempt: item.attempt,
-    deliveries: item.deliveries,
-    suspect: item.suspect,
-    leaseMs,
-    receipt: lease,
+export class LeasedDelivery implements TransportDelivery {
+  readonly attempt: number
+  readonly deliveries: number
+  readonly suspect: boolean
+  readonly leaseMs: number
+  readonly receipt: Lease
+  readonly #message: MemoryMessage
+
+  constructor(item: MemoryItem, lease: Lease, leaseMs: number) {
+    this.attempt = item.attempt
+    this.deliveries = item.deliveries
+    this.suspect = item.suspect
+    this.leaseMs = leaseMs
+    this.receipt = lease
+    this.#message = item.message
+  }
+  get headers(): Headers {
+    return this.#message.outgoing.headers
+  }
+  /** Empty for what goes by reference. */
+  get payload(): Uint8Array {
+    const { outgoing } = this.#message
+    return outgoing.value === undefined ? outgoing.payload : nothing
+  }
+  get value(): unknown {
+    return this.#message.outgoing.value
+  }
+  get key(): string | undefined {
+    return this.#message.outgoing.key
+  }
+  get partition(): number {
+    return 0
+  }
+  get position(): string {
+    return this.#message.position
+  }
+  get '~outgoing'(): Outgoing {
+    return this.#message.outgoing
   }
 }

@@ -41,7 +41,8 @@ const texts = [
 type Row = Readonly<Record<(typeof texts)[number], string | null>> & {
   readonly payload: Uint8Array
   readonly attempts: number
-  readonly dead_lettered_at: Date
+  /** Milliseconds, as text: what a driver makes of a date is the application's choice. */
+  readonly at_ms: string
 }
 
 /** Dead letters in a table, one statement per append. */
@@ -63,6 +64,8 @@ export function pgDlqStore(options: PgDlqOptions): PgDlqStore {
     return [stored(filter.event), stored(filter.consumer), filter.from ?? null, filter.to ?? null]
   }
   const columns = [...texts, 'payload', 'attempts', 'dead_lettered_at'].join(', ')
+  const read = `${[...texts, 'payload', 'attempts'].join(', ')},
+    round(extract(epoch from dead_lettered_at) * 1000)::bigint::text as at_ms`
   const insert = `insert into ${table} (${columns})
     select ${columns}
     from unnest(${texts.map((_name, index) => `($${index + 1}::text)::text[]`).join(', ')},
@@ -90,16 +93,14 @@ export function pgDlqStore(options: PgDlqOptions): PgDlqStore {
       return (rows as { key: string }[]).map((row) => decodeText(row.key))
     },
     async get(id) {
-      const [row] = await ask('Reading a dead letter', `select ${columns} from ${table} where id = $1`, [
-        encodeText(id),
-      ])
+      const [row] = await ask('Reading a dead letter', `select ${read} from ${table} where id = $1`, [encodeText(id)])
       return row === undefined ? undefined : toEntry(row as Row)
     },
     async list(filter = {}, page = {}) {
       const limit = pageLimit(page)
       const rows = await ask(
         'Listing dead letters',
-        `select ${columns} from ${table} where ${where} and ($5::text is null or id > $5) order by id limit $6`,
+        `select ${read} from ${table} where ${where} and ($5::text is null or id > $5) order by id limit $6`,
         [...filterValues(filter), stored(page.cursor), limit + 1],
       )
       const entries = (rows as Row[]).slice(0, limit).map(toEntry)
@@ -162,6 +163,6 @@ function toEntry(row: Row): DeadLetterEntry {
       ...record,
       code: record.code,
     })),
-    deadLetteredAt: row.dead_lettered_at,
+    deadLetteredAt: new Date(Number(row.at_ms)),
   }
 }

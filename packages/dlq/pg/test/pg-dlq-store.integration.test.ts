@@ -1,5 +1,6 @@
 import { dlqStoreCases } from '@evt/dlq/conformance'
 import { type FreshDatabase, freshDatabase } from '@evt/servers'
+import pg from 'pg'
 import { pgDlqStore } from '../src/index.ts'
 
 let database: FreshDatabase
@@ -14,3 +15,19 @@ const create = async () => {
   return store
 }
 for (const { name, run } of dlqStoreCases(create)) test(name, run)
+
+describe('in an application that reads dates and large numbers as types of its own', () => {
+  let pool: pg.Pool
+  beforeEach(() => {
+    const getTypeParser = ((oid: number) =>
+      [20, 1114, 1184, 1700].includes(oid) ? (text: string) => ({ text }) : pg.types.getTypeParser(oid)) as never
+    pool = new pg.Pool({ connectionString: database.url, types: { getTypeParser } })
+  })
+  afterEach(() => pool.end())
+  const createThere = async () => {
+    const store = pgDlqStore({ pool })
+    await store.migrate()
+    return store
+  }
+  for (const { name, run } of dlqStoreCases(createThere)) test(name, run)
+})

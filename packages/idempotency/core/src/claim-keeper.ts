@@ -16,7 +16,7 @@ export class ClaimKeeper {
   }
   hold(claim: Claim): void {
     this.#held.add(claim)
-    this.#timer ??= this.#clock.startTimer(() => void this.#renew(), this.#leaseMs / 3)
+    this.#timer ??= this.#clock.startTimer(() => this.#renew(), this.#leaseMs / 3)
   }
   letGo(claim: Claim): void {
     this.#held.delete(claim)
@@ -24,11 +24,10 @@ export class ClaimKeeper {
     this.#timer?.cancel()
     this.#timer = undefined
   }
-  async #renew(): Promise<void> {
-    const claims = [...this.#held]
+  /** Waits for no answer: one that never comes must not make this the last renewal. */
+  #renew(): void {
+    this.#timer = this.#clock.startTimer(() => this.#renew(), this.#leaseMs / 3)
     // A claim that was lost shows when it is completed; a store that is down is asked again before the lease ends.
-    await this.#store.renew(claims, this.#leaseMs).catch(() => undefined)
-    this.#timer = undefined
-    if (this.#held.size > 0) this.#timer = this.#clock.startTimer(() => void this.#renew(), this.#leaseMs / 3)
+    this.#store.renew([...this.#held], this.#leaseMs).catch(() => undefined)
   }
 }

@@ -60,9 +60,11 @@ export function exactlyOnce<Transaction>(options: ExactlyOnceOptions<Transaction
     throw evtError('EVT_TRANSACTION_FOREIGN', text, { expected, actual })
   }
 
-  const once =
-    <Name extends string, Payload>(handler: OnceHandler<Name, Payload, Transaction>): Handler<Name, Payload> =>
-    async (payload, delivery) => {
+  const once = <Name extends string, Payload>(
+    handler: OnceHandler<Name, Payload, Transaction>,
+  ): Handler<Name, Payload> => {
+    checkFunction('handler', handler)
+    return async (payload, delivery) => {
       let entered: Entered | undefined
       let handlerBegan = false
       try {
@@ -87,8 +89,11 @@ export function exactlyOnce<Transaction>(options: ExactlyOnceOptions<Transaction
       if (entered === 'done') onDuplicate?.(delivery)
       endOfCommitted(entered!, delivery)
     }
+  }
   return Object.assign(once, {
-    batch: <Name extends string, Payload>(handler: OnceBatchHandler<Name, Payload, Transaction>) =>
-      batchOnce(options, handler),
+    batch<Name extends string, Payload>(handler: OnceBatchHandler<Name, Payload, Transaction>) {
+      checkFunction('handler', handler)
+      return batchOnce(options, handler)
+    },
   })
 }

@@ -102,6 +102,27 @@ test('deliveries that arrive together are claimed and completed in few calls', a
   expect(calls.claim! + calls.complete!).toBeLessThan(100)
 })
 
+test('a renewal that is never answered is not the last one, so that a long handler keeps its claim', async () => {
+  const inner = memoryIdempotencyStore()
+  let asked = 0
+  const renew: IdempotencyStore['renew'] = (claims, leaseMs) => {
+    asked += 1
+    return asked === 1 ? new Promise(() => {}) : inner.renew(claims, leaseMs)
+  }
+  const protect = idempotency({ store: { ...inner, renew }, leaseMs: 150 })
+  await using bus = createBus({ service: 's', transport: memoryTransport(), logger: silentLogger, use: [protect] })
+  let finish: () => void = () => {}
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  const subscription = await bus.subscribe(Created, () => finished, { group: 'a' })
+  await bus.publish(Created, { id: '1', order: '1' })
+  await eventually(() => asked >= 6, 'it is renewed for more than its lease')
+  finish()
+  await eventually(() => subscription.stats().acknowledged === 1, 'it is acknowledged')
+  expect(protect.stats().uncompleted).toBe(0)
+})
+
 test('a key of one’s own stands for the message id, within consumer and event', async () => {
   const use = [
     idempotency({ store: memoryIdempotencyStore(), key: (delivery) => (delivery.payload as { order: string }).order }),
@@ -151,6 +172,9 @@ test('illegal options, and an inbox of another database, are refused at construc
   expect(() => exactlyOnce({ transactions: { run: async () => undefined as never }, inbox: {} } as never)).toThrow(
     /inbox.enter/,
   )
+  const once = exactlyOnce({ transactions: { run: async () => undefined as never }, inbox: memoryInbox() })
+  expect(() => once(undefined as never)).toThrow(/"handler"/)
+  expect(() => once.batch(undefined as never)).toThrow(/"handler"/)
   const run = async () => undefined as never
   const inbox: InboxStore<never> = { name: 'other', scope: 'b', enter: async () => [] }
   let refused: unknown

@@ -1,8 +1,9 @@
-import { crashPoint, type RelayTarget, type TransportSupport } from '@evt/core'
+import { crashPoint, payloadBytes, type RelayTarget, type TransportSupport } from '@evt/core'
 import type { Lease, OutboxRow, OutboxStore, Position } from './outbox-store.ts'
-import { publishRows, type Verdict } from './publish-rows.ts'
+import { type Problems, publishRows } from './publish-rows.ts'
 import { PublishedRows } from './published-rows.ts'
 import { RestingKeys } from './resting-keys.ts'
+import { silence } from './silence.ts'
 
 export interface CourierParts {
   readonly store: OutboxStore<never>
@@ -24,9 +25,6 @@ const settledWindow = 512
 const hopelessCalls = 3
 const maxResting = 10_000
 
-/** A transport that confirms at once and has not answered for so long is not well. */
-const patienceMs = 30_000
-
 /** Carries the rows of one transport, burst by burst. What one transport does holds up no other one. */
 export class Courier {
   readonly transport: string
@@ -41,6 +39,8 @@ export class Courier {
   #stopping = false
   #waiting: (() => void)[] = []
   #askedMs: number | undefined
+  /** The same of the store, which another connection may answer about the lead. */
+  #storeAskedMs: number | undefined
   #failing: unknown
   published = 0
 
@@ -58,10 +58,9 @@ export class Courier {
   }
   /** What is wrong, until a burst ends without a failure. */
   get failing(): unknown {
-    if (this.#failing !== undefined || this.#askedMs === undefined) return this.#failing
-    const silentMs = this.#parts.target.clock.monotonicMs() - this.#askedMs
-    if (silentMs < patienceMs) return undefined
-    return new Error(`the transport "${this.transport}" has not answered for ${Math.round(silentMs / 1_000)} s`)
+    const { clock } = this.#parts.target
+    const silent = silence(`the transport "${this.transport}"`, this.#askedMs, clock)
+    return this.#failing ?? silent ?? silence('the store', this.#storeAskedMs, clock)
   }
   /** Publishes everything up to a position that was fixed before: now, after the burst under way, or after a rest. */
   run(upTo: Position): void {
@@ -107,7 +106,7 @@ export class Courier {
       this.#wanted = undefined
       try {
         await this.#burst(upTo)
-        await this.#rows.drained()
+        await this.#fromStore(this.#rows.drained())
         if (this.#resting.size > 0) continue
         this.#failing = undefined
         this.#resting.calm()
@@ -117,9 +116,18 @@ export class Courier {
       }
     }
   }
+  async #fromStore<Answer>(asked: Promise<Answer>): Promise<Answer> {
+    this.#storeAskedMs = this.#parts.target.clock.monotonicMs()
+    try {
+      return await asked
+    } finally {
+      this.#storeAskedMs = undefined
+    }
+  }
   /** Reads everything up to a fixed position from the start, in order. The next page is read while one is published. */
   async #burst(upTo: Position): Promise<void> {
     this.#failedCalls = 0
+    const known = this.#rows.known()
     let reading = this.#read(undefined, upTo)
     for (;;) {
       const page = await reading
@@ -128,8 +136,9 @@ export class Courier {
         reading = this.#read(next, upTo)
         reading.catch(() => undefined)
       }
-      if (this.#parts.supports.confirms === 'settled') await this.#publishSettled(page.due)
-      else await this.#publishAccepted(page.due)
+      const due = known.size === 0 ? page.rows : page.rows.filter((row) => !known.has(row.position))
+      if (this.#parts.supports.confirms === 'settled') await this.#publishSettled(due)
+      else await this.#publishAccepted(due)
       if (next === undefined) return
       if (!this.#mayPublish() || this.#hopeless) {
         // Its answer will not be looked at.
@@ -138,42 +147,45 @@ export class Courier {
       }
     }
   }
-  async #read(after: Position | undefined, upTo: Position): Promise<{ due: OutboxRow[]; next: Position | undefined }> {
+  async #read(
+    after: Position | undefined,
+    upTo: Position,
+  ): Promise<{ rows: readonly OutboxRow[]; next: Position | undefined }> {
     const { store, transport, batch: limit } = this.#parts
-    this.#rows.readBegins()
-    try {
-      const rows = await store.read({
+    const rows = await this.#fromStore(
+      store.read({
         transport: { only: transport },
         after,
         upTo,
         skipKeys: this.#resting.skipKeys,
         limit,
         maxBytes: maxReadBytes,
-      })
-      const last = rows.at(-1)?.position
-      const bytes = rows.reduce((sum, row) => sum + (row.message?.payload.byteLength ?? 0), 0)
-      const isEnd = last === upTo || (rows.length < limit && bytes < maxReadBytes)
-      return { due: rows.filter((row) => !this.#rows.has(row.position)), next: isEnd ? undefined : last }
-    } finally {
-      this.#rows.readEnds()
-    }
+      }),
+    )
+    const last = rows.at(-1)?.position
+    const isEnd = last === upTo || (rows.length < limit && bytesOf(rows) < maxReadBytes)
+    return { rows, next: isEnd ? undefined : last }
   }
   async #publishAccepted(due: readonly OutboxRow[]): Promise<void> {
     // Where a batch may be accepted in parts, a key's next message may only follow once the one before is known to be there.
     const wholeBatches = this.#parts.supports.publishOrder === 'prefix' && this.#parts.onRefused === 'park'
-    let rest = due.filter((row) => !this.#resting.has(row))
+    let rest = this.#awake(due)
     while (rest.length > 0 && !this.#hopeless) {
       if (!this.#mayPublish()) return
       const now = wholeBatches ? rest : firstOfEachKey(rest)
-      const chosen = new Set(now)
       this.#askedMs = this.#parts.target.clock.monotonicMs()
-      const verdicts = await publishRows(this.#parts, now).finally(() => {
+      const problems = await publishRows(this.#parts, now).finally(() => {
         this.#askedMs = undefined
       })
-      this.#countCall(verdicts, hopelessCalls)
-      this.#rows.remove(await this.#settle(now, verdicts))
-      rest = wholeBatches ? [] : rest.filter((row) => !chosen.has(row) && !this.#resting.has(row))
+      this.#countCall(now, problems, hopelessCalls)
+      await this.#settle(now, problems)
+      if (wholeBatches) return
+      const chosen = new Set(now)
+      rest = this.#awake(rest.filter((row) => !chosen.has(row)))
     }
+  }
+  #awake(rows: readonly OutboxRow[]): readonly OutboxRow[] {
+    return this.#resting.size === 0 ? rows : rows.filter((row) => !this.#resting.has(row))
   }
   /** The transport keeps the order of calls; one slow group must not keep a key from all the others. */
   async #publishSettled(due: readonly OutboxRow[]): Promise<void> {
@@ -189,9 +201,9 @@ export class Courier {
   }
   async #publishOne(row: OutboxRow): Promise<void> {
     try {
-      const verdicts = await publishRows(this.#parts, [row])
-      this.#countCall(verdicts, settledWindow)
-      this.#rows.remove(await this.#settle([row], verdicts))
+      const problems = await publishRows(this.#parts, [row])
+      this.#countCall([row], problems, settledWindow)
+      await this.#settle([row], problems)
     } catch (error) {
       this.#report(error)
       this.#resting.add(row)
@@ -200,23 +212,24 @@ export class Courier {
       this.#changed()
     }
   }
-  /** Acts on what became of rows; answers which were accepted. */
-  async #settle(rows: readonly OutboxRow[], verdicts: readonly Verdict[]): Promise<Position[]> {
+  /** Acts on what became of rows. */
+  async #settle(rows: readonly OutboxRow[], problems: Problems): Promise<void> {
     const accepted: Position[] = []
     const refused: { position: Position; reason: string }[] = []
-    for (const [index, row] of rows.entries()) {
-      const verdict = verdicts[index]!
-      if (verdict.status === 'accepted') accepted.push(row.position)
-      else if (verdict.status === 'refused' && this.#parts.onRefused === 'park') {
-        refused.push({ position: row.position, reason: reasonOf(verdict.error) })
+    for (const row of rows) {
+      const problem = problems.get(row)
+      if (problem === undefined) accepted.push(row.position)
+      else if (problem.status === 'refused' && this.#parts.onRefused === 'park') {
+        refused.push({ position: row.position, reason: reasonOf(problem.error) })
       } else {
-        this.#report(verdict.error)
+        this.#report(problem.error)
         this.#resting.add(row)
       }
     }
     this.published += accepted.length
+    if (accepted.length > 0) this.#rows.remove(accepted)
     const lease = this.#parts.lead()
-    if (refused.length === 0 || lease === undefined) return accepted
+    if (refused.length === 0 || lease === undefined) return
     crashPoint('outbox.refused')
     if (await this.#parts.store.park(lease, refused)) {
       crashPoint('outbox.parked')
@@ -226,10 +239,9 @@ export class Courier {
         'refused messages were put aside',
       )
     }
-    return accepted
   }
-  #countCall(verdicts: readonly Verdict[], limit: number): void {
-    const isFailed = verdicts.every((verdict) => verdict.status === 'failed')
+  #countCall(rows: readonly OutboxRow[], problems: Problems, limit: number): void {
+    const isFailed = rows.every((row) => problems.get(row)?.status === 'failed')
     this.#failedCalls = isFailed ? this.#failedCalls + 1 : 0
     if (this.#failedCalls >= limit || this.#resting.size > maxResting) this.#giveUp()
   }
@@ -259,6 +271,10 @@ function firstOfEachKey(rows: readonly OutboxRow[]): readonly OutboxRow[] {
     seen.add(key)
     return true
   })
+}
+
+function bytesOf(rows: readonly OutboxRow[]): number {
+  return rows.reduce((sum, { message }) => sum + (message === undefined ? 0 : payloadBytes(message)), 0)
 }
 
 function reasonOf(error: unknown): string {

@@ -2,16 +2,14 @@ import { crashPoint } from '@evt/core'
 import type { Position } from './outbox-store.ts'
 
 /**
- * The rows that a read may still return although they need not be published: those under way, those published and not
- * deleted yet, and those deleted since the read began. Deletes in the background, one statement under way at a time.
+ * Rows that were handed to a transport and are not deleted yet. Deletes in the background, one statement under way at a time.
+ * What a burst publishes, no later page of it can return; so only what was there before it has to be known by position.
  */
 export class PublishedRows {
   readonly #delete: (positions: readonly Position[]) => Promise<void>
   readonly #underWay = new Set<Position>()
-  #waiting = new Set<Position>()
-  #deleting: ReadonlySet<Position> = new Set()
-  readonly #deletedSinceRead = new Set<Position>()
-  #isReading = false
+  #waiting: Position[] = []
+  #deleting: readonly Position[] = []
   #running: Promise<void> | undefined
 
   constructor(remove: (positions: readonly Position[]) => Promise<void>) {
@@ -21,17 +19,9 @@ export class PublishedRows {
   get underWay(): number {
     return this.#underWay.size
   }
-  /** Positions held in memory, of all kinds. */
-  get size(): number {
-    return this.#underWay.size + this.#waiting.size + this.#deleting.size + this.#deletedSinceRead.size
-  }
-  has(position: Position): boolean {
-    return (
-      this.#underWay.has(position) ||
-      this.#waiting.has(position) ||
-      this.#deleting.has(position) ||
-      this.#deletedSinceRead.has(position)
-    )
+  /** Before the first read of a burst: what its reads may return although it need not be published by it. */
+  known(): ReadonlySet<Position> {
+    return new Set([...this.#underWay, ...this.#deleting, ...this.#waiting])
   }
   begin(position: Position): void {
     this.#underWay.add(position)
@@ -39,41 +29,31 @@ export class PublishedRows {
   end(position: Position): void {
     this.#underWay.delete(position)
   }
-  /** A read begins. One at a time. What is deleted before its answer was looked at may be part of the answer. */
-  readBegins(): void {
-    this.#isReading = true
-  }
-  /** The read's answer was looked at, or will never be. */
-  readEnds(): void {
-    this.#isReading = false
-    this.#deletedSinceRead.clear()
-  }
   /** They were published: deletes them soon. */
   remove(positions: readonly Position[]): void {
-    for (const position of positions) this.#waiting.add(position)
+    for (const position of positions) this.#waiting.push(position)
     this.#running ??= this.#run()
     // A failure stays with `drained`; rows that were not deleted wait for the next attempt.
     this.#running.catch(() => undefined)
   }
   /** Resolves when everything published is deleted; rejects when that failed. */
   async drained(): Promise<void> {
-    if (this.#running === undefined && this.#waiting.size > 0) this.#running = this.#run()
+    if (this.#running === undefined && this.#waiting.length > 0) this.#running = this.#run()
     await this.#running
   }
   async #run(): Promise<void> {
     await Promise.resolve()
     try {
-      while (this.#waiting.size > 0) {
+      while (this.#waiting.length > 0) {
         this.#deleting = this.#waiting
-        this.#waiting = new Set()
-        await this.#delete([...this.#deleting])
+        this.#waiting = []
+        await this.#delete(this.#deleting)
         crashPoint('outbox.deleted')
-        if (this.#isReading) for (const position of this.#deleting) this.#deletedSinceRead.add(position)
-        this.#deleting = new Set()
+        this.#deleting = []
       }
     } catch (error) {
-      for (const position of this.#deleting) this.#waiting.add(position)
-      this.#deleting = new Set()
+      this.#waiting = [...this.#deleting, ...this.#waiting]
+      this.#deleting = []
       throw error
     } finally {
       this.#running = undefined

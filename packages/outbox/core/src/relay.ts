@@ -12,6 +12,7 @@ import { Courier } from './courier.ts'
 import type {} from './errors.ts'
 import { LeadKeeper } from './lead-keeper.ts'
 import type { OutboxStore, Position } from './outbox-store.ts'
+import { silence } from './silence.ts'
 
 export interface RelayOptions {
   /** Rows read and published at once. Default 1,000. */
@@ -67,6 +68,8 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
   let loop: Promise<void> | undefined
   let draining: Promise<unknown> = Promise.resolve()
   let failing: unknown
+  /** When the look under way began, monotonic. */
+  let lookedMs: number | undefined
   let unmoved: Position | null = null
   let stranger: string | undefined
 
@@ -146,6 +149,7 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
       // Being woken counts until it has been looked: while every courier is busy it has not.
       if (keeper.isDue || anyReady()) woken = false
       try {
+        lookedMs = to.clock.monotonicMs()
         await look(keeper, isPoll)
         backOffMs = 0
         failing = undefined
@@ -153,6 +157,7 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
         report(error)
         backOffMs = Math.min(longestBackOffMs, Math.max(100, backOffMs * 2))
       }
+      lookedMs = undefined
       if (stopping) break
       // A relay that does not lead, or whose store is down, has no use for being woken.
       if (backOffMs > 0 || keeper.lease === undefined) woken = false
@@ -185,6 +190,16 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
     }
     const timer = clock.startTimer(nudge, budgetMs)
     let grace: Timer | undefined
+    /** A call under way at the end is awaited, so that what it publishes is deleted; after an abort not for ever. */
+    const end = async () => {
+      let isPatient = true
+      grace = clock.startTimer(() => {
+        isPatient = false
+        nudge()
+      }, abortGraceMs)
+      await Promise.all(couriers.map((courier) => courier.stop(() => signal?.aborted === true && !isPatient)))
+      await keeper.release()
+    }
     signal?.addEventListener('abort', nudge, { once: true })
     try {
       for (let last = -1; !isOver() && count() > last; ) {
@@ -194,16 +209,11 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
         dispatch(bound)
         await Promise.all(couriers.map((courier) => courier.quiet(isOver)))
       }
-      if (isAlone) {
-        // A call under way at the end is awaited, so that what it publishes is deleted; after an abort not for ever.
-        let isPatient = true
-        grace = clock.startTimer(() => {
-          isPatient = false
-          nudge()
-        }, abortGraceMs)
-        await Promise.all(couriers.map((courier) => courier.stop(() => signal?.aborted === true && !isPatient)))
-        await keeper.release()
-      }
+      if (isAlone) await end()
+    } catch (error) {
+      // What the store failed with is what matters; that it also could not be left may follow from it.
+      if (isAlone) await end().catch(() => undefined)
+      throw error
     } finally {
       timer.cancel()
       grace?.cancel()
@@ -214,6 +224,11 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
   }
   return {
     start(to) {
+      if (loop !== undefined && to !== target) {
+        // Its couriers would take the place of those that the loop knows, and nothing would be published any more.
+        const text = `The outbox "${store.name}" belongs to another bus already: give each bus one of its own`
+        throw evtError('EVT_OUTBOX_SHARED', text, { outbox: store.name })
+      }
       const keeper = attach(to)
       stopping = false
       for (const courier of couriers) courier.resume()
@@ -241,7 +256,8 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
     },
     health() {
       const name = `outbox:${store.name}`
-      const found = failing ?? couriers.map((courier) => courier.failing).find((failure) => failure !== undefined)
+      const ownFailure = failing ?? (target && silence('the store', lookedMs, target.clock))
+      const found = ownFailure ?? couriers.map((courier) => courier.failing).find((failure) => failure !== undefined)
       if (found !== undefined) {
         return { name, status: 'degraded', reason: found instanceof Error ? found.message : String(found) }
       }

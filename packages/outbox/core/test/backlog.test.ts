@@ -1,6 +1,6 @@
 import { failureOf } from '@evt/core/conformance'
 import { manualClock } from './manual-clock.ts'
-import { fixture } from './relay-fixture.ts'
+import { failing, fixture } from './relay-fixture.ts'
 
 const backlog = Array.from({ length: 100 }, (_value, n): [string, object] => [`m${n}`, { key: `k${n % 7}` }])
 
@@ -31,6 +31,30 @@ test('a drain rejects with what its store failed with, and goes on another time'
   expect(await failureOf(relay.drain({ budgetMs: 1_000 }))).toMatchObject({ message: 'the database is away' })
   down = false
   expect(await relay.drain({ budgetMs: 1_000 })).toEqual({ published: 1, remaining: 0 })
+})
+
+test('a drain that its store ends publishes nothing once it has rejected, and gives back the lead if it can', async () => {
+  const clock = manualClock()
+  let leads = 0
+  const { store, relay, calls, write, attach } = fixture({
+    leaseMs: 60_000,
+    wrap: (inner) => ({
+      ...inner,
+      async lead(owner, leaseMs) {
+        leads += 1
+        if (leads === 2) throw new Error('the database is away')
+        return inner.lead(owner, leaseMs)
+      },
+    }),
+  })
+  await write('a1', 'b1')
+  attach(failing('unavailable', 'a1'), { clock })
+  expect(await failureOf(relay.drain({ budgetMs: 10_000 }))).toMatchObject({ message: 'the database is away' })
+  const before = calls.length
+  // Longer than what failed is left alone.
+  await clock.advance(30_000)
+  expect(calls).toHaveLength(before)
+  expect(await store.lead('another', 1_000)).not.toBeNull()
 })
 
 test.each([

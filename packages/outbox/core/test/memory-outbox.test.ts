@@ -1,3 +1,4 @@
+import { createBus, defineEvent, memoryTransport, silentLogger, type } from '@evt/core'
 import { outboxCases, outboxStoreCases } from '../src/conformance/index.ts'
 import { memoryOutbox, memoryOutboxStore, memoryTransactions } from '../src/index.ts'
 
@@ -13,6 +14,30 @@ describe('the memory outbox store', () => {
 describe('the memory outbox', () => {
   const create = async () => ({ outbox: memoryOutbox({ relay: false }), stranger: async () => memoryOutbox() })
   for (const { name, run } of outboxCases(create)) test(name, run)
+})
+
+test('an outbox works for one bus at a time: another is refused by name, and harms nobody by closing', async () => {
+  const outbox = memoryOutbox()
+  const Made = defineEvent('made', { schema: type<number>() })
+  const busWith = (service: string) =>
+    createBus({ service, outbox, transport: memoryTransport({ confirm: 'settled' }), logger: silentLogger })
+  const first = busWith('first')
+  let handled: (n: number) => void = () => {}
+  const arrival = new Promise<number>((resolve) => {
+    handled = resolve
+  })
+  await first.subscribe(Made, (n) => handled(n), { group: 'a' })
+  const second = busWith('second')
+  await expect(second.start()).rejects.toMatchObject({ code: 'EVT_OUTBOX_SHARED', details: { outbox: 'memory' } })
+  await second.close()
+  const third = busWith('third')
+  await third.close()
+  await outbox.run(() => first.publish(Made, 1))
+  expect(await arrival).toBe(1)
+  await first.close()
+  const next = busWith('next')
+  await next.start()
+  await next.close()
 })
 
 test.each([

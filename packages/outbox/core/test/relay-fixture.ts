@@ -59,3 +59,7 @@ export function failing(outcome: PublishFailure['outcome'], ...texts: readonly s
       texts.includes(message.headers.text!) ? [{ index, outcome, error: new Error(`${outcome}: ${index}`) }] : [],
     )
 }
+/** Whether nothing waits in the store any more. */
+export async function empty(store: Pick<OutboxStore<unknown>, 'count'>): Promise<boolean> {
+  return (await store.count()).waiting === 0
+}

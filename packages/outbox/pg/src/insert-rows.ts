@@ -28,7 +28,8 @@ export function literalInsert(table: string, messages: readonly StoredMessage[])
       if (literal === undefined) return undefined
       rows += `${literal}, `
     }
-    rows += `decode('${hex(message.payload)}', 'hex'))`
+    // What has no backslash is the same as bytes; half as long as its hexadecimal digits.
+    rows += `${plainLiteral(latin1(message.payload)) ?? `decode('${hex(message.payload)}', 'hex')`})`
   }
   return `insert into ${table} (${columns}) values ${rows}`
 }
@@ -83,4 +84,8 @@ function texts({ transport, topic, id, key, headers }: StoredMessage): readonly 
 
 function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }

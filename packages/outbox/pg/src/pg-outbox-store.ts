@@ -7,12 +7,13 @@ import {
   type PgTransaction,
   pgFailure,
   quotedTable,
+  runStatement,
   scopeOf,
   withConnection,
 } from '@evt/pg'
 import { Floor } from './floor.ts'
 import { insertRows } from './insert-rows.ts'
-import { readingStatement, toOutboxRow, type WrittenRow } from './outbox-rows.ts'
+import { reading, toOutboxRow, type WrittenRow } from './outbox-rows.ts'
 
 export interface PgOutboxStoreOptions {
   /** A pg `Pool`. Whoever creates it closes it. */
@@ -31,11 +32,10 @@ export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTran
   const { pool, schema = 'public', table: name = 'evt_outbox', clock = systemClock } = options
   const table = quotedTable(schema, name)
   const leadTable = quotedTable(schema, `${name}_lead`)
-  const reading = readingStatement(table)
   const newest = `(select max(id)::text from ${table} where refused is null and id > $1)`
   const ask = async (operation: string, sql: string, values: readonly unknown[] = []) => {
     try {
-      const answer = await withConnection(pool, (connection) => connection.query(sql, [...values]))
+      const answer = await withConnection(pool, (connection) => runStatement(connection, sql, [...values]))
       return { rows: answer.rows, rowCount: answer.rowCount ?? 0 }
     } catch (error) {
       throw pgFailure(error, { operation, relation: table })
@@ -105,16 +105,9 @@ export function pgOutboxStore(options: PgOutboxStoreOptions): OutboxStore<PgTran
         const { rows } = await ask('Reading the outbox', `select ${newest} as bound`, [above])
         return (rows[0] as { bound: Position | null }).bound
       }),
-    async read({ transport, after, upTo, skipKeys, limit, maxBytes }) {
-      const { rows } = await ask('Reading the outbox', reading, [
-        after ?? floor.below(upTo),
-        upTo,
-        arrayLiteral(skipKeys.map(encodeText)),
-        limit,
-        maxBytes,
-        'only' in transport ? transport.only : null,
-        arrayLiteral('noneOf' in transport ? transport.noneOf : []),
-      ])
+    async read(range) {
+      const { sql, values } = reading(table, range.after ?? floor.below(range.upTo), range)
+      const { rows } = await ask('Reading the outbox', sql, values)
       const found = (rows as WrittenRow[]).map((row): OutboxRow => toOutboxRow(row))
       floor.found(found[0]?.position)
       return found

@@ -95,7 +95,12 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
     }
     const buffer = [...messages]
     // Somebody else's transaction has no moment before its commit: rows are written at once.
-    if (!transaction.beforeCommit((query) => writeLast(query, buffer))) return write(transaction.query, messages)
+    const deferred = transaction.beforeCommit((query) => {
+      // Whoever comes now is too late, and is told so instead of adding to what has been written.
+      buffers.delete(transaction)
+      return writeLast(query, buffer)
+    })
+    if (!deferred) return write(transaction.query, messages)
     buffers.set(transaction, buffer)
     transaction.afterCommit(() => {
       // Whoever leads is told directly where it is this process, else by a statement of its own after the commit.

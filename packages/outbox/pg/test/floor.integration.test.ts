@@ -82,7 +82,7 @@ function recordingBegins(begins: string[]): pg.Pool {
               return typeof value === 'function' ? value.bind(of) : value
             }
             return (sql: string, values: readonly string[]) => {
-              if (sql.includes('order by sized.id')) begins.push(values[0]!)
+              if (sql.includes('order by fetched.id')) begins.push(values[0]!)
               return query(sql, values)
             }
           },

@@ -10,7 +10,8 @@ import {
   uuidv7,
 } from '@evt/core'
 import { type FreshDatabase, freshDatabase } from '@evt/servers'
-import { pgOutbox } from '../src/index.ts'
+import pgClient from 'pg'
+import { pgOutbox, pgOutboxStore } from '../src/index.ts'
 
 const Created = defineEvent('order.created', { schema: type<{ id: string; n: number }>(), key: (order) => order.id })
 let database: FreshDatabase
@@ -146,4 +147,108 @@ test('a missing table is an error that names it, and illegal options are refused
   for (const [options, named] of illegal) {
     expect(() => pgOutbox({ pool, ...(options as object) })).toThrow(named)
   }
+})
+
+test('a message that comes while its transaction ends is committed with it or refused, whenever it comes', async () => {
+  const pg = pgOutbox({ pool: database.pool, relay: false })
+  await pg.migrate()
+  await pg.run((tx) => tx.query('select 1'))
+  let accepted = 0
+  for (let turns = 0; turns < 40; turns += 1) {
+    let late: Promise<unknown> = Promise.resolve()
+    await pg.run(async (tx) => {
+      await pg.append(tx, [message('k', 'in time')])
+      accepted += 1
+      // Nobody awaits it, and it comes a little later each time.
+      late = failure(
+        (async () => {
+          for (let turn = 0; turn < turns; turn += 1) await undefined
+          await pg.append(tx, [message('k', 'late')])
+          accepted += 1
+        })(),
+      )
+    })
+    const error = await late
+    if (error !== undefined) expect(isEvtError(error, 'EVT_TX_CLOSED')).toBe(true)
+  }
+  expect(accepted).toBeGreaterThan(40)
+  expect((await pg.count()).waiting).toBe(accepted)
+})
+
+test.each([
+  ['reads only, as after a failover', '25006'],
+  ['has no disk left', '53100'],
+])('a server that %s burns no attempt of a message whose handler answers through the outbox', async (_what, state) => {
+  const pg = pgOutbox({ pool: database.pool, relay: false })
+  await pg.migrate()
+  await database.pool.query(`create function away() returns trigger language plpgsql as
+    $$ begin raise exception 'the server is not well' using errcode = '${state}'; end $$`)
+  await database.pool.query('create trigger away before insert on evt_outbox execute function away()')
+  const transport = memoryTransport()
+  await using front = createBus({ service: 'front', transport, logger: silentLogger })
+  await using bus = createBus({
+    service: 'orders',
+    transport,
+    outbox: pg,
+    outsideTransaction: 'store',
+    logger: silentLogger,
+    onError() {},
+  })
+  const attempts: number[] = []
+  const answer = (
+    { id, n }: { readonly id: string; readonly n: number },
+    { attempt }: { readonly attempt: number },
+  ) => {
+    attempts.push(attempt)
+    return Created.of({ id, n: n + 1 })
+  }
+  const retry = { attempts: 3, backoff: { minMs: 1, maxMs: 1 } }
+  await bus.subscribe(Created, answer, { group: 'a', holdMs: 10_000, retry })
+  await front.publish(Created, { id: 'x', n: 1 })
+  await until(() => attempts.length >= 3)
+  expect(new Set(attempts)).toEqual(new Set([1]))
+})
+
+test('a connection to a server that has become a standby is not used again, in a transaction or outside', async () => {
+  const pool = new pgClient.Pool({ connectionString: database.url, max: 1 })
+  const pg = pgOutbox({ pool, relay: false, listen: false })
+  await pg.migrate()
+  const demote = () => pool.query('set default_transaction_read_only = on')
+  await demote()
+  expect(isEvtError(await failure(pg.store([message('k', 'plain')])), 'EVT_PG_REFUSED')).toBe(true)
+  await pg.store([message('k', 'plain')])
+  await demote()
+  expect(isEvtError(await failure(pg.store([message('k', "it's no literal")])), 'EVT_PG_REFUSED')).toBe(true)
+  await pg.store([message('k', "it's no literal")])
+  await demote()
+  const store = pgOutboxStore({ pool })
+  expect(isEvtError(await failure(store.lead('me', 1_000)), 'EVT_PG_REFUSED')).toBe(true)
+  expect(await store.lead('me', 1_000)).toMatchObject({ owner: 'me' })
+  await pool.end()
+})
+
+test('foreign transactions that hold every connection of a pool nobody has asked yet end, and later ones succeed', async () => {
+  await pgOutbox({ pool: database.pool, relay: false }).migrate()
+  const pool = new pgClient.Pool({ connectionString: database.url, max: 2 })
+  const pg = pgOutbox({ pool, relay: false })
+  const publish = async () => {
+    const client = await pool.connect()
+    try {
+      await client.query('begin')
+      await pg.append(client, [message('k', 'text')])
+      await client.query('commit')
+    } catch (error) {
+      await client.query('rollback')
+      throw error
+    } finally {
+      client.release()
+    }
+  }
+  const first = await Promise.all([failure(publish()), failure(publish())])
+  const refused = first.filter((error) => error !== undefined)
+  expect(refused.length).toBeGreaterThan(0)
+  for (const error of refused) expect(error).toMatchObject({ code: 'EVT_PG_UNAVAILABLE', retryable: true })
+  await Promise.all([publish(), publish()])
+  expect((await pg.count()).waiting).toBe(4 - refused.length)
+  await pool.end()
 })

@@ -57,6 +57,8 @@ export interface PartitionBatch {
   readonly topic: string
   readonly partition: number
   readonly records: readonly NewRecord[]
+  /** Too large as it is: it may fit compressed. Default false. */
+  readonly isPacked?: boolean | undefined
 }
 /** What became of one of the batches. */
 export interface ProduceFailure {

@@ -33,8 +33,11 @@ export interface ConsumerParts {
   readonly partitions: number
   /** Creates a topic of the server that is gone. */
   recreate(serverTopic: string): Promise<void>
-  /** Appends to a topic of the transport's own, created where it is missing; rejects unless it is certain. */
-  append(serverTopic: string, kind: 'retry' | 'letters', records: readonly NewRecord[]): Promise<void>
+  /**
+   * Appends to a topic of the transport's own, created where it is missing; rejects unless it is certain. Answers what the
+   * broker refuses, also packed.
+   */
+  append(serverTopic: string, kind: 'retry' | 'letters', records: readonly NewRecord[]): Promise<readonly NewRecord[]>
 }
 
 const failingGraceMs = 1_000
@@ -243,8 +246,9 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
       clock,
       delaysInMemory: ephemeral,
       async append(kind, records) {
-        await parts.append(kind === 'letters' ? names.letters(spec.topic) : retryTopic, kind, records)
+        const refused = await parts.append(kind === 'letters' ? names.letters(spec.topic) : retryTopic, kind, records)
         if (kind === 'retry') startRetries()
+        return refused
       },
       commit,
       delay: (item, dueMs) => delayed.add(item, dueMs),

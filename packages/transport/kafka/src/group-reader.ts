@@ -1,6 +1,7 @@
 import { type Clock, crashPoint } from '@evt/core'
 import type { Committed, KafkaClient, KafkaMember, KafkaRecord, Session } from './client.ts'
 import { type Item, Progress, type Snapshot } from './progress.ts'
+import { within } from './within.ts'
 
 export interface GroupReaderParts {
   readonly client: KafkaClient
@@ -45,6 +46,7 @@ export interface GroupReader {
 }
 
 const readyPollMs = 50
+const lastCommitMs = 2_000
 
 /** A topic as one member of a group reads it: which partitions, how far each is, and commits that cannot be stale. */
 export function groupReader(parts: GroupReaderParts): GroupReader {
@@ -215,7 +217,8 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
         each.frozen = true
         each.dirty = true
       }
-      await commit().catch(parts.failing)
+      // Whoever settled has waited for its own commit; this one would wait for others to drain while the group changes.
+      await within(clock, lastCommitMs, commit().catch(parts.failing))
       for (const each of progress.values()) each.live = false
       progress.clear()
       const leaving = member

@@ -51,15 +51,26 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
       batch.records.push(record)
     }
     const maxBytes = maxMessageBytes + batchHeadroomBytes
+    const refused: NewRecord[] = []
     for (const batch of batches.values()) {
       for (const part of bounded(batch, maxBytes)) {
-        const [failure] = await inTurn(() => producing.produce([part]))
+        let [failure] = await inTurn(() => producing.produce([part]))
+        // Where it came from it may have been packed by its publisher.
+        if (failure?.outcome === 'refused')
+          [failure] = await inTurn(() => producing.produce([{ ...part, isPacked: true }]))
         if (failure === undefined) continue
         // It may have been removed: the next attempt looks.
         topics.forget(serverTopic)
-        throw unavailable(`Writing to ${serverTopic}`, failure.error)
+        if (failure.outcome === 'refused') {
+          refused.push(...part.records)
+          settings.logger.warn(
+            { topic: serverTopic, error: failure.error },
+            'the broker refuses what is to be kept here',
+          )
+        } else throw unavailable(`Writing to ${serverTopic}`, failure.error)
       }
     }
+    return refused
   }
   const asked = <Result>(operation: string, work: Promise<Result>): Promise<Result> =>
     work.catch((error: unknown) => {
@@ -102,7 +113,8 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
     async removeDeadLetters(topic, ids) {
       const records = removals(ids)
       if (records.length === 0) return
-      await append(names.letters(topic), 'letters', records)
+      const refused = await append(names.letters(topic), 'letters', records)
+      if (refused.length > 0) throw unavailable('Removing dead letters', new Error('the broker refuses it'))
     },
     async close() {
       await sending

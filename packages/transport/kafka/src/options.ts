@@ -2,6 +2,7 @@ import {
   type Clock,
   checkFunction,
   checkKnown,
+  guardedLogger,
   invalidOption,
   type Logger,
   silentLogger,
@@ -95,7 +96,7 @@ export function readOptions(options: KafkaTransportOptions): Settings {
     drainMs: wholeNumber('drainMs', options.drainMs, { min: 0, max: maxMs - 60_000, default: 30_000 }),
     maxDelayed: wholeNumber('maxDelayed', options.maxDelayed, { min: 1, default: 10_000 }),
     clock,
-    logger: options.logger ?? silentLogger,
+    logger: guardedLogger(options.logger ?? silentLogger),
   }
 }
 

@@ -2,6 +2,7 @@ import { type Clock, crashPoint, type Refusal, type Settlement, type TransportDe
 import type { NewRecord } from './client.ts'
 import { letterRecord } from './dead-letters.ts'
 import type { Receipt } from './deliveries.ts'
+import { unavailable } from './errors.ts'
 import { own, writeKafkaHeaders } from './headers.ts'
 import type { Item } from './progress.ts'
 
@@ -10,8 +11,8 @@ export interface SettlingParts {
   readonly clock: Clock
   /** Whether delayed retries are kept in memory, because nobody else would read them. */
   readonly delaysInMemory: boolean
-  /** Appends dead letters or delayed retries; rejects unless it is certain. */
-  append(kind: 'letters' | 'retry', records: readonly NewRecord[]): Promise<void>
+  /** Appends dead letters or delayed retries; rejects unless it is certain. Answers what the broker refuses. */
+  append(kind: 'letters' | 'retry', records: readonly NewRecord[]): Promise<readonly NewRecord[]>
   commit(): Promise<void>
   delay(item: Item, dueMs: number): void
   putBack(items: readonly Item[]): void
@@ -23,14 +24,20 @@ export function createSettling(parts: SettlingParts): (batch: readonly Settlemen
   const returning: Item[] = []
 
   const move = async (kind: 'letters' | 'retry', settlements: readonly Settlement[]) => {
-    const leaving = settlements.filter(({ delivery }) => !itemOf(delivery).moved)
+    const leaving = settlements.filter(({ delivery }) => {
+      const { moved, state } = itemOf(delivery)
+      return !moved && state === 'held'
+    })
     const records = leaving.flatMap((settlement) => {
       if (settlement.as === 'deadLetter') return [letterRecord(consumer, settlement)]
       return settlement.as === 'retry' ? [retryRecord(settlement, clock)] : []
     })
     if (records.length === 0) return
-    await parts.append(kind, records)
-    for (const { delivery } of leaving) itemOf(delivery).moved = true
+    const refused = await parts.append(kind, records)
+    for (const [index, { delivery }] of leaving.entries())
+      if (!refused.includes(records[index]!)) itemOf(delivery).moved = true
+    if (kind === 'letters' && refused.length > 0)
+      throw unavailable('Dead-lettering', new Error(`the broker refuses ${refused.length} letters`))
     if (kind === 'letters') crashPoint('kafka.deadLettersKept')
     else crashPoint('kafka.retriesWritten')
   }
@@ -43,7 +50,8 @@ export function createSettling(parts: SettlingParts): (batch: readonly Settlemen
     else if (settlement.as === 'release') {
       progress.release(item, settlement.attempt)
       returning.push(item)
-    } else if (settlement.as === 'retry' && delaysInMemory) {
+    } else if (settlement.as === 'retry' && !item.moved) {
+      // Nobody else would read it, or the broker refuses it.
       progress.release(item, settlement.attempt)
       parts.delay(item, clock.nowMs() + settlement.afterMs)
     } else progress.done(item)

@@ -33,8 +33,10 @@ export function kafkaTopics(connection: KafkaConnection, names: KafkaNames, sett
   /** Partitions of what this process has declared: those it may make again. */
   const declared = new Map<string, number>()
   const ownBatchBytes = settings.maxMessageBytes + batchHeadroomBytes
-  const config = (): Record<string, string> => {
-    const batchBytes = ownBatchBytes + 8_192
+  const config = (isOwn: boolean): Record<string, string> => {
+    const takenBytes = ownBatchBytes + 8_192
+    // Whatever a topic takes, with what a retry or a dead letter adds.
+    const batchBytes = isOwn ? Math.max(defaultMaxBatchBytes, takenBytes) + batchHeadroomBytes : takenBytes
     return {
       'cleanup.policy': 'delete',
       'retention.ms': String(settings.retentionMs ?? -1),
@@ -76,7 +78,12 @@ export function kafkaTopics(connection: KafkaConnection, names: KafkaNames, sett
     const found = known.get(serverName) ?? (await look(serverName, more !== undefined))
     if (found !== undefined) return found.partitions
     const { replicationFactor } = settings
-    const created = await create({ topic: serverName, partitions, replicationFactor, config: { ...config(), ...more } })
+    const created = await create({
+      topic: serverName,
+      partitions,
+      replicationFactor,
+      config: { ...config(more !== undefined), ...more },
+    })
     return created.partitions
   }
   const recreate: Topics['recreate'] = async (serverName, partitions, more) => {

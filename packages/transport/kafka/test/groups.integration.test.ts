@@ -124,6 +124,38 @@ kafka.describe('groups on Kafka', () => {
     await next.close()
   }, 30_000)
 
+  test('who closes while another member of its group still drains does not wait for it', async () => {
+    const transport = await open({ drainMs: 20_000 })
+    let isSlow = false
+    let finish: () => void = () => {}
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve
+    })
+    const slow = await consumeAs(transport, 'a', {}, { revoking: async () => (isSlow ? finished : undefined) })
+    let drained = 0
+    const leaving = await consumeAs(
+      transport,
+      'a',
+      {},
+      {
+        revoking: async () => {
+          drained += 1
+        },
+      },
+    )
+    await transport.publish(range(60).map((n) => outgoing(n, `k${n}`)))
+    await leaving.settle(acks(await readSome(leaving, 1)))
+    isSlow = true
+    const third = await consumeAs(transport, 'a')
+    await eventually(() => drained > 0, 'the group changes')
+    const atMs = performance.now()
+    await leaving.close()
+    expect(performance.now() - atMs).toBeLessThan(8_000)
+    finish()
+    await slow.close()
+    await third.close()
+  }, 90_000)
+
   test('a commit of an earlier session is refused by the broker', async () => {
     const client = kafkajsClient({ brokers: place.brokers })
     await open({ partitions: 2 })

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Transport } from '@evt/core'
 import { type FreshKafka, kafka } from '@evt/servers'
 import { kafkajsClient, kafkaTransport } from '../src/index.ts'
@@ -109,6 +110,62 @@ kafka.describe('publishing to Kafka', () => {
     expect(await consumer.settle(acks(read))).toEqual([])
     await consumer.close()
   }, 30_000)
+
+  test('what another client packed and no broker takes unpacked is retried and dead-lettered, and holds nothing else up', async () => {
+    await transport.declare({ name: topic, partitions: 1 })
+    const { CompressionTypes, Kafka, logLevel } = await import('kafkajs')
+    const client = new Kafka({ brokers: [...place.brokers], logLevel: logLevel.NOTHING })
+    const producer = client.producer()
+    await producer.connect()
+    const name = `${place.prefix}.${topic}`
+    const packed = Buffer.alloc(3_000_000, 'packed')
+    // As large as the broker takes it, without room for what a dead letter adds.
+    const unpackable = randomBytes(1_048_480)
+    await producer.send({ topic: name, messages: [{ value: packed }], compression: CompressionTypes.GZIP })
+    for (const value of [unpackable, '1']) await producer.send({ topic: name, messages: [{ value }] })
+    await producer.disconnect()
+    const consumer = await consumeAs(transport, 'a')
+    const [first, second, third] = await readSome(consumer, 3)
+    const retries = [first!, second!].map((delivery) => ({
+      delivery,
+      as: 'retry' as const,
+      attempt: 2,
+      afterMs: 1_000,
+    }))
+    expect(await consumer.settle([...retries, ...acks([third!])])).toEqual([])
+    const again = await readSome(consumer, 2)
+    expect(again.map(({ attempt }) => attempt)).toEqual([2, 2])
+    const letters = again.map((delivery) => ({ delivery, as: 'deadLetter' as const, reason: 'no', history: [] }))
+    expect(await consumer.settle(letters)).toEqual([])
+    const kept = await transport.readDeadLetters(topic, { after: undefined, limit: 10 })
+    expect(kept.map(({ payload }) => payload.byteLength).sort()).toEqual([1_048_480, 3_000_000])
+    expect(kept.every(({ payload }) => packed.equals(payload) || unpackable.equals(payload))).toBe(true)
+    await consumer.close()
+  }, 60_000)
+
+  test('a delayed retry that the broker refuses waits in its process, and holds no acknowledgement up', async () => {
+    const name = `${place.prefix}.${topic}`
+    const connection = kafkajsClient({ brokers: place.brokers }).connect()
+    const config = { 'max.message.bytes': '4000000', 'retention.ms': '-1' }
+    await connection.createTopic({ topic: name, partitions: 1, replicationFactor: 1, config })
+    const records = [randomBytes(3_000_000), Buffer.from('1')].map((value) => ({ key: null, value, headers: [] }))
+    expect(await connection.produce([{ topic: name, partition: 0, records }])).toEqual([])
+    await connection.close()
+    const consumer = await consumeAs(transport, 'a')
+    const [large, small] = await readSome(consumer, 2)
+    const atMs = performance.now()
+    const retry = { delivery: large!, as: 'retry' as const, attempt: 2, afterMs: 1_000 }
+    expect(await consumer.settle([retry, ...acks([small!])])).toEqual([])
+    const [again] = await readSome(consumer, 1)
+    expect(performance.now() - atMs).toBeGreaterThanOrEqual(999)
+    expect(again).toMatchObject({ attempt: 2, position: large!.position })
+    const letter = { delivery: again!, as: 'deadLetter' as const, reason: 'no', history: [] }
+    await expect(consumer.settle([letter])).rejects.toMatchObject({ code: 'EVT_KAFKA_UNAVAILABLE' })
+    await consumer.close()
+    const next = await consumeAs(transport, 'a')
+    expect(await readSome(next, 1)).toMatchObject([{ attempt: 2, position: large!.position }])
+    await next.close()
+  }, 60_000)
 
   test('a broker that is not there is reported within three seconds, before anything was sent', async () => {
     const away = kafkaTransport({ brokers: ['127.0.0.1:1'] })

@@ -112,6 +112,14 @@ describe('record batches', () => {
     }
   })
 
+  test('a batch that claims to be shorter than its own header is an error, not read for ever', async () => {
+    for (const length of [-12, -1, 0, 48]) {
+      const damaged = stored([numbered(0)], 0)
+      damaged.writeInt32BE(length, 8)
+      for (const from of [0, 5]) await expect(readRecords(fetched(damaged), from)).rejects.toThrow('of the broker')
+    }
+  })
+
   test('records that are older than format 2 or compressed with an unknown codec are named as what cannot be read', async () => {
     const old = stored([numbered(0)], 0)
     old[16] = 1

@@ -7,10 +7,15 @@ export interface NatsClient {
   flush(): Promise<void>
   /** Replaces the connection, for one that is half open. */
   reconnect(): Promise<void>
-  status(): AsyncIterable<{ readonly type: string }>
+  status(): AsyncIterable<NatsStatus>
   isClosed(): boolean
   closed(): Promise<void | Error>
   close(): Promise<void>
+}
+export interface NatsStatus {
+  readonly type: string
+  /** Of an error: what the user may not do. */
+  readonly permissionContext?: { readonly operation: string; readonly subject: string } | undefined
 }
 export interface NatsServerInfo {
   readonly version: string

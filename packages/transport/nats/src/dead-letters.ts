@@ -1,7 +1,7 @@
 import type { DeadLetterPage, ErrorRecord, Headers, Settlement, TransportDeadLetter } from '@evt/core'
 import { isEvtError } from '@evt/core'
 import { messageEncoder, takeHeader, takeKey } from './encode-message.ts'
-import { decodeHeaders } from './headers.ts'
+import { decodeHeaders, sendable } from './headers.ts'
 import type { Ask } from './js-api.ts'
 import type { Encoded } from './publish.ts'
 import type { Side } from './streams.ts'
@@ -24,7 +24,7 @@ export function encodeLetter(
 ): Encoded {
   const { headers, payload, key, position } = delivery
   const encode = messageEncoder()
-  const outgoing = { id: position, topic: '', key, headers, payload }
+  const outgoing = { id: position, topic: '', key, headers: sendable(headers), payload }
   for (let kept = history.slice(-20); ; kept = kept.slice(1)) {
     const control = {
       'Nats-Expected-Last-Subject-Sequence': '0',

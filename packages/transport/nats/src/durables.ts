@@ -1,4 +1,4 @@
-import type { ConsumeSpec, StartAt } from '@evt/core'
+import { type ConsumeSpec, invalidOption, type StartAt } from '@evt/core'
 import { differs, missing } from './errors.ts'
 import { type Ask, type ConsumerConfig, type ConsumerInfo, nanosPerMs } from './js-api.ts'
 import { token } from './names.ts'
@@ -82,7 +82,7 @@ function startOf(from: StartAt): Pick<ConsumerConfig, 'deliver_policy' | 'opt_st
   if (from === 'earliest') return { deliver_policy: 'all' }
   if (from === 'latest') return { deliver_policy: 'new' }
   if (from instanceof Date) return { deliver_policy: 'by_start_time', opt_start_time: from.toISOString() }
-  const position = Number(from.position)
-  const sequence = Number.isSafeInteger(position) && position >= 0 ? position + 1 : 1
-  return { deliver_policy: 'by_start_sequence', opt_start_seq: sequence }
+  if (!/^\d{1,15}$/.test(from.position))
+    throw invalidOption('startAt', 'expected the position of a message of this topic')
+  return { deliver_policy: 'by_start_sequence', opt_start_seq: Number(from.position) + 1 }
 }

@@ -8,6 +8,7 @@ declare module '@evt/core' {
       readonly wanted: unknown
       readonly actual: unknown
     }
+    EVT_NATS_DENIED: { readonly permission: 'subscribe' | 'publish'; readonly subject: string }
     EVT_NATS_MISSING: { readonly what: string }
     EVT_NATS_REFUSED: { readonly operation: string; readonly code: number }
     EVT_NATS_SERVER: { readonly version: string; readonly needed: string }
@@ -18,6 +19,11 @@ declare module '@evt/core' {
 /** The server or the way to it is what failed: trying again later may help. */
 export function unavailable(operation: string, why: string): Error {
   return evtError('EVT_NATS_UNAVAILABLE', `${operation}: ${why}`, { operation }, { retryable: true })
+}
+/** The user we are connected as has no permission. One that gets it later is served then. */
+export function denied(permission: 'subscribe' | 'publish', subject: string, cause?: unknown): Error {
+  const text = `NATS denies this user the permission to ${permission} to "${subject}"`
+  return evtError('EVT_NATS_DENIED', text, { permission, subject }, { cause })
 }
 export function missing(what: string): Error {
   return evtError('EVT_NATS_MISSING', `${what} is not on the server`, { what })

@@ -51,6 +51,17 @@ function printed(name: string, value: string): string {
   throw illegal(name)
 }
 
+/** Headers that somebody else has sent as they may be sent again: what may not travel is percent-encoded. */
+export function sendable(headers: Headers): Headers {
+  const result = headerTable()
+  for (const name in headers) {
+    const value = headers[name]!
+    result[legalName.test(name) ? name : encodeName(name)] =
+      verbatim.has(name) && !printable.test(value) ? encodeValue(value) : value
+  }
+  return result
+}
+
 /** Reads a header block without the headers of the server. */
 export function decodeHeaders(block: string): Record<string, string> {
   const headers = headerTable()
@@ -78,6 +89,11 @@ function valueBetween(block: string, from: number, end: number): string {
 
 function encodeValue(value: string): string {
   return needsEncoding.test(value) ? value.replace(toEncode, encodeURIComponent) : value
+}
+function encodeName(name: string): string {
+  return name
+    .replace(/[^!-9;-~]+/g, encodeURIComponent)
+    .replace(/^n(?=ats-)/i, (first) => (first === 'n' ? '%6E' : '%4E'))
 }
 function decodeValue(value: string): string {
   try {

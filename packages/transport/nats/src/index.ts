@@ -5,6 +5,7 @@ export type {
   NatsMessage,
   NatsPublishOptions,
   NatsServerInfo,
+  NatsStatus,
   NatsSubscribeOptions,
   NatsSubscription,
 } from './client.ts'

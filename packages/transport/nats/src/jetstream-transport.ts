@@ -3,7 +3,7 @@ import { createAttempts } from './attempts.ts'
 import { type DeadLetter, encodeLetter, readLetters, removeLetters } from './dead-letters.ts'
 import { type Durable, durableInfo, durablesOf, ensureDurable, startingAt } from './durables.ts'
 import { messageEncoder } from './encode-message.ts'
-import { missing, unavailable } from './errors.ts'
+import { missing } from './errors.ts'
 import { type Ask, jsApi, jsCode } from './js-api.ts'
 import { jsConsumer } from './js-consumer.ts'
 import { type JetstreamTransportOptions, readJetstreamOptions } from './js-options.ts'
@@ -65,6 +65,7 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
         const needed = headers !== true || jetstream !== true ? 'JetStream' : '2.9'
         if (needed === 'JetStream' || major < 2 || (major === 2 && minor < 9))
           throw evtError('EVT_NATS_SERVER', `NATS ${version} will not do: ${needed} is needed`, { version, needed })
+        await link.hear()
         const ask = jsApi(link)
         opened = { link, ask, streams: createStreams(ask, settings) }
         supports = jetstreamSupport(max_payload - reservedBytes(max_payload), settings)
@@ -79,10 +80,9 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
     },
     async publish(batch) {
       const { link, streams } = opened!
-      if (!link.connected) {
-        const error = unavailable('Publishing', 'there is no connection to NATS')
-        return batch.map((_outgoing, index) => ({ index, outcome: 'unavailable', error }))
-      }
+      const obstacle = link.obstacle('Publishing')
+      if (obstacle !== undefined)
+        return batch.map((_outgoing, index) => ({ index, outcome: 'unavailable', error: obstacle }))
       const failures: PublishFailure[] = []
       const messages: Encoded[] = []
       for (let index = 0; index < batch.length; index += 1) {
@@ -191,10 +191,10 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
           floorsDueMs = clock.monotonicMs() + floorsEveryMs
           for (const { name } of durables) void noteFloor(name).catch(() => undefined)
         },
-        async onClose() {
+        async onClose(isHeard) {
           readers.delete(events)
           if (readers.size === 0) reading.delete(readingKey)
-          if (!ephemeral) return
+          if (!ephemeral || !isHeard) return
           for (const { name } of durables)
             await ask(`Removing consumer ${name}`, `CONSUMER.DELETE.${topic.stream}.${name}`, {}).catch(() => undefined)
         },
@@ -212,6 +212,8 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
       const consumers = await consumersOf(ask, topic)
       for (const info of consumers) {
         const key = floorKey(topic.stream, info.name)
+        // Of those that are not read here nothing is remembered.
+        if (!floors.has(key)) continue
         floors.set(key, { sequence: info.ack_floor.stream_seq, created: stream.created })
         if (topic.partitions !== undefined) continue
         const place = { stream: topic.stream, created: stream.created, firstSequence: stream.state.first_seq }

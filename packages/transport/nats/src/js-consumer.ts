@@ -19,6 +19,7 @@ import { missing, unavailable } from './errors.ts'
 import { createForgotten } from './forgotten.ts'
 import { nanosPerMs } from './js-api.ts'
 import type { Link } from './link.ts'
+import { listen } from './listening.ts'
 import { Progress } from './progress.ts'
 import { createPulls, type Pulls } from './pulls.ts'
 import { Received, readAcknowledgeTo } from './received.ts'
@@ -52,7 +53,8 @@ export interface JsConsumerParts {
   /** Of an ephemeral reader, by partition: where it goes on should the server forget it. */
   readonly progress: readonly Progress[] | undefined
   onSettled(): void
-  onClose(): Promise<void>
+  /** Whether the server still answers. */
+  onClose(isHeard: boolean): Promise<void>
 }
 
 /** Reads one topic: a pull as large as the room is the flow control, the lease is the acknowledgement wait. */
@@ -71,18 +73,22 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
   const forgotten = createForgotten(parts.lastHandedOver)
   let { progress } = parts
   let generation = 0
-  let refused: string | undefined
+  let failure: Error | undefined
   let healedMs = Number.NEGATIVE_INFINITY
   let waiting: Received[] = []
   let inDoubt = false
   let closed = false
   let wake: () => void = () => {}
 
-  const subscription = link.client.subscribe(`${inbox}.*`, {
-    callback(error, message) {
-      if (error === null) arrive(message)
+  const subscription = listen({
+    client: link.client,
+    subject: `${inbox}.*`,
+    confirm: link.confirm,
+    take(message) {
+      arrive(message)
       wake()
     },
+    onDenied: () => wake(),
   })
   function arrive(message: NatsMessage): void {
     const acknowledgeTo = readAcknowledgeTo(message.reply, isOurs)
@@ -104,13 +110,20 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     const partition = partitionOfConsumer.get(id.slice(0, id.lastIndexOf('-')))
     const status = partition === undefined ? undefined : pullsOf[partition]!.status(id, message)
     if (status === 'inDoubt') inDoubt = true
-    else if (status !== undefined) refused = status.refused
+    else if (status !== undefined) failure = unavailable('Reading', status.refused)
   }
   const forgetChange = link.onChange(() => {
     for (const pulls of pullsOf) pulls.forget()
     forgotten.changed()
     // The server may have lost what is not durable.
     inDoubt = true
+    wake()
+  })
+  const forgetDenied = link.onDenied((subject, error) => {
+    for (const pulls of pullsOf.filter((each) => each.subject === subject)) {
+      pulls.forget()
+      failure = error
+    }
     wake()
   })
   const arrival = (signal: AbortSignal) =>
@@ -190,11 +203,12 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
       while (!closed) {
         expire()
         if (link.connected) {
+          if (subscription.denied !== undefined) await subscription.confirmed()
           if (inDoubt) await heal()
-          if (refused !== undefined) {
-            const why = refused
-            refused = undefined
-            throw unavailable('Reading', why)
+          if (failure !== undefined) {
+            const why = failure
+            failure = undefined
+            throw why
           }
           ask(room)
         }
@@ -272,13 +286,13 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
       closed = true
       wake()
       forgetChange()
-      if (!link.connected) return subscription.unsubscribe()
-      await subscription.drain().catch(() => undefined)
+      forgetDenied()
+      const isHeard = await link.drain(subscription)
       expire()
-      // Nobody has seen these: the next reader need not wait for their lease to end.
+      // Nobody has seen these: where they can be given back, the next reader need not wait for their lease to end.
       const unread = waiting.splice(0)
-      await giveBack(unread)
-      await parts.onClose()
+      if (isHeard) await giveBack(unread).catch(() => undefined)
+      await parts.onClose(isHeard)
     },
   }
   async function giveBack(unread: readonly Received[]): Promise<void> {

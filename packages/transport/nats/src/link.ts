@@ -1,8 +1,16 @@
 import { type Clock, uuidv7 } from '@evt/core'
-import type { NatsClient, NatsConnectionSource, NatsMessage, NatsPublishOptions, NatsServerInfo } from './client.ts'
-import { unavailable } from './errors.ts'
+import type {
+  NatsClient,
+  NatsConnectionSource,
+  NatsMessage,
+  NatsPublishOptions,
+  NatsServerInfo,
+  NatsSubscription,
+} from './client.ts'
+import { denied, unavailable } from './errors.ts'
+import { type Listening, listen } from './listening.ts'
 
-/** Gets an answer with the number of what it answers, or undefined when the connection is lost. */
+/** Gets an answer with the number of what it answers, or undefined when none can come any more. */
 type Listener = (message: NatsMessage | undefined, index: number) => void
 
 /** The connection with what the client leaves open: whether it is up, limits on waiting, and one inbox for all answers. */
@@ -10,14 +18,22 @@ export interface Link {
   readonly client: NatsClient
   readonly info: NatsServerInfo
   readonly connected: boolean
+  /** Why nothing can be asked now: there is no connection, or no permission to listen to the answers. */
+  obstacle(operation: string): Error | undefined
+  /** Resolves when answers can be heard, which whoever expects none need not be permitted to. Rejects with `EVT_NATS_DENIED`. */
+  hear(): Promise<void>
   /** Resolves when the server has everything sent before; a silent connection is replaced and the promise rejects. */
   confirm(operation: string): Promise<void>
+  /** Ends a subscription. Answers whether what was under way has arrived, or false after too long a silence. */
+  drain(subscription: Pick<NatsSubscription, 'drain' | 'unsubscribe'>): Promise<boolean>
   /** Takes answers until `end`. `reply` and a number are where the answer to that number is sent. */
   expect(take: Listener): { readonly reply: string; end(): void }
   /** One answer to one message, within the time limit. */
   request(operation: string, subject: string, body: Uint8Array, options?: NatsPublishOptions): Promise<NatsMessage>
   /** Runs whenever the connection was lost or is up again, until the function returned is called. */
   onChange(run: (connected: boolean) => void): () => void
+  /** Runs when the server would not take what was published to a subject, until the function returned is called. */
+  onDenied(run: (subject: string, error: Error) => void): () => void
   close(): Promise<void>
 }
 
@@ -35,27 +51,26 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
   const nameAt = inbox.length + 1
   const expected = new Map<string, Listener>()
   const changes = new Set<(connected: boolean) => void>()
+  const denials = new Set<(subject: string, error: Error) => void>()
+  let answers: Listening | undefined
   let connected = true
   let asked = 0
-  const subscription = client.subscribe(`${inbox}.*`, {
-    callback(error, message) {
-      if (error !== null) return
-      const { subject } = message
-      const dash = subject.indexOf('-', nameAt)
-      expected.get(subject.slice(nameAt, dash))?.(message, Number(subject.slice(dash + 1)))
-    },
-  })
+  const loseAnswers = () => {
+    for (const take of [...expected.values()]) take(undefined, 0)
+  }
   const lose = () => {
     connected = false
-    for (const take of [...expected.values()]) take(undefined, 0)
+    loseAnswers()
     for (const run of [...changes]) run(false)
   }
   const watch = async () => {
-    for await (const { type } of client.status()) {
+    for await (const { type, permissionContext: { operation, subject } = {} } of client.status()) {
       if (type === 'disconnect') lose()
       else if (type === 'reconnect') {
         connected = true
         for (const run of [...changes]) run(true)
+      } else if (operation === 'publish' && subject !== undefined) {
+        for (const run of [...denials]) run(subject, denied('publish', subject))
       }
     }
     lose()
@@ -83,6 +98,20 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
       forget()
     }
   }
+  const listening = () => {
+    answers ??= listen({
+      client,
+      subject: `${inbox}.*`,
+      confirm: flush,
+      take(message) {
+        const { subject } = message
+        const dash = subject.indexOf('-', nameAt)
+        expected.get(subject.slice(nameAt, dash))?.(message, Number(subject.slice(dash + 1)))
+      },
+      onDenied: loseAnswers,
+    })
+    return answers
+  }
   const link: Link = {
     client,
     get info() {
@@ -91,8 +120,34 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
     get connected() {
       return connected && !client.isClosed()
     },
+    obstacle(operation) {
+      if (!link.connected) return unavailable(operation, 'there is no connection to NATS')
+      const why = answers?.denied
+      // The permission may have been given meanwhile: then whoever asks next finds no obstacle.
+      if (why !== undefined) void answers!.confirmed().catch(() => undefined)
+      return why
+    },
+    hear: () => listening().confirmed(),
     confirm: flush,
+    async drain(subscription) {
+      if (!link.connected) {
+        subscription.unsubscribe()
+        return false
+      }
+      // The client itself would wait for a silent server until its pings have failed, which takes minutes.
+      return new Promise((resolve) => {
+        const timer = clock.startTimer(() => resolve(false), answerTimeoutMs)
+        subscription
+          .drain()
+          .catch(() => undefined)
+          .finally(() => {
+            timer.cancel()
+            resolve(link.connected)
+          })
+      })
+    },
     expect(take) {
+      listening()
       asked += 1
       const name = asked.toString(36)
       expected.set(name, take)
@@ -100,15 +155,17 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
     },
     request(operation, subject, body, options = {}) {
       return new Promise((resolve, reject) => {
-        if (!link.connected) return reject(unavailable(operation, 'there is no connection to NATS'))
+        const obstacle = link.obstacle(operation)
+        if (obstacle !== undefined) return reject(obstacle)
         const done = (act: () => void) => {
           timer.cancel()
           end()
+          forget()
           act()
         }
         const { reply, end } = link.expect((message) =>
           done(() => {
-            if (message === undefined) reject(unavailable(operation, 'the connection was lost'))
+            if (message === undefined) reject(unavailable(operation, 'the answer was lost'))
             else if (message.headers?.code === 503) reject(unavailable(operation, 'nobody answers'))
             else resolve(message)
           }),
@@ -118,6 +175,9 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
           // Whether it is the connection that is silent: if so, it is replaced.
           void flush(operation).catch(() => undefined)
         }, answerTimeoutMs)
+        const forget = link.onDenied((which, error) => {
+          if (which === subject) done(() => reject(error))
+        })
         try {
           client.publish(subject, body, { ...options, reply: `${reply}0` })
         } catch (error) {
@@ -129,9 +189,13 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
       changes.add(run)
       return () => changes.delete(run)
     },
+    onDenied(run) {
+      denials.add(run)
+      return () => denials.delete(run)
+    },
     async close() {
       if (typeof connection === 'function') await client.close()
-      else subscription.unsubscribe()
+      else answers?.unsubscribe()
     },
   }
   return link

@@ -4,6 +4,7 @@ import {
   type ConsumerEvents,
   type ConsumeSpec,
   pushSource,
+  type Room,
   type TransportDelivery,
   uuidv7,
 } from '@evt/core'
@@ -11,6 +12,7 @@ import { headerTexts, type NatsMessage } from './client.ts'
 import { takeKey } from './encode-message.ts'
 import { decodeHeaders } from './headers.ts'
 import type { Link } from './link.ts'
+import { listen } from './listening.ts'
 import { token } from './names.ts'
 
 const reportEveryMs = 1_000
@@ -61,15 +63,22 @@ export async function natsConsumer(parts: NatsConsumerParts): Promise<Consumer> 
     lost.set(reason, (lost.get(reason) ?? 0) + count)
     reporting ??= clock.startTimer(report, reportEveryMs)
   }
-  const subscription = link.client.subscribe(subject, {
-    ...('group' in spec.as ? { queue: token('group', spec.as.group) } : {}),
-    callback(error, message) {
-      if (error !== null) events.lost('all', error)
-      else take(message)
-    },
+  let interrupt = () => {}
+  const subscription = listen({
+    client: link.client,
+    subject,
+    queue: 'group' in spec.as ? token('group', spec.as.group) : undefined,
+    confirm: link.confirm,
+    take,
+    onDenied: () => interrupt(),
   })
-  // Until the server has it, what others publish would miss it.
-  await link.confirm(`Subscribing to ${subject}`)
+  try {
+    // Until the server has it, what others publish would miss it.
+    await subscription.confirmed()
+  } catch (error) {
+    subscription.unsubscribe()
+    throw error
+  }
 
   const headersOf = headerTexts()
   const toDelivery = (message: NatsMessage): TransportDelivery => {
@@ -91,9 +100,24 @@ export async function natsConsumer(parts: NatsConsumerParts): Promise<Consumer> 
       receipt: undefined,
     }
   }
+  /** A read that a denial ends. */
+  const arrival = async (room: Room, signal: AbortSignal) => {
+    const ending = new AbortController()
+    interrupt = () => ending.abort()
+    signal.addEventListener('abort', interrupt)
+    if (signal.aborted) interrupt()
+    try {
+      return await source.read(room, ending.signal)
+    } finally {
+      signal.removeEventListener('abort', interrupt)
+      interrupt = () => {}
+    }
+  }
   return {
     async read(room, signal) {
-      const messages = await source.read(room, signal)
+      if (source.size === 0 && subscription.denied !== undefined) await subscription.confirmed()
+      const messages = source.size > 0 ? await source.read(room, signal) : await arrival(room, signal)
+      if (messages.length === 0 && subscription.denied !== undefined) throw subscription.denied
       // Silence may be a connection that is open at this end only.
       if (messages.length === 0) void link.confirm(`Reading ${subject}`).catch(() => undefined)
       return messages.map(toDelivery)
@@ -105,8 +129,7 @@ export async function natsConsumer(parts: NatsConsumerParts): Promise<Consumer> 
     },
     extend: async () => [],
     async close() {
-      if (link.connected) await subscription.drain().catch(() => undefined)
-      else subscription.unsubscribe()
+      await link.drain(subscription)
       const unread = source.close().length
       if (unread > 0) lose(unread, 'the subscription closed before they were read')
       report()

@@ -1,6 +1,5 @@
 import { evtError, type PublishFailure, type Transport, type TransportSupport } from '@evt/core'
 import { messageEncoder } from './encode-message.ts'
-import { unavailable } from './errors.ts'
 import { type Link, openLink } from './link.ts'
 import { checkSubject } from './names.ts'
 import { natsConsumer } from './nats-consumer.ts'
@@ -39,12 +38,12 @@ export function natsTransport(options: NatsTransportOptions): Transport {
       throw evtError('EVT_TRANSPORT_PARTITIONS', text, { topic: name, wanted: partitions, actual: undefined })
     },
     async publish(batch) {
-      const { client, connected, confirm } = link!
-      if (!connected) {
-        const error = unavailable('Publishing', 'there is no connection to NATS')
-        return batch.map((_outgoing, index) => ({ index, outcome: 'unavailable', error }))
-      }
+      const { client, obstacle, confirm, onDenied } = link!
+      const error = obstacle('Publishing')
+      if (error !== undefined) return batch.map((_outgoing, index) => ({ index, outcome: 'unavailable', error }))
       const failures: PublishFailure[] = []
+      const denied = new Map<string, Error>()
+      const forget = onDenied((subject, why) => denied.set(subject, why))
       for (let index = 0; index < batch.length; index += 1) {
         const outgoing = batch[index]!
         try {
@@ -54,7 +53,19 @@ export function natsTransport(options: NatsTransportOptions): Transport {
           failures.push({ index, outcome: 'refused', error })
         }
       }
-      if (failures.length < batch.length) await confirm('Publishing')
+      try {
+        if (failures.length < batch.length) await confirm('Publishing')
+        // The client tells of a denial first, but through more promises than a confirmation takes.
+        await new Promise<void>((resolve) => process.nextTick(resolve))
+      } finally {
+        forget()
+      }
+      if (denied.size === 0) return failures
+      const unsent = new Set(failures.map(({ index }) => index))
+      for (const [index, { topic }] of batch.entries()) {
+        const why = unsent.has(index) ? undefined : denied.get(subjectOf(topic))
+        if (why !== undefined) failures.push({ index, outcome: 'refused', error: why })
+      }
       return failures
     },
     consume: (spec, events) =>

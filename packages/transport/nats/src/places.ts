@@ -3,8 +3,8 @@ import type { Ask, ConsumerInfo, StreamInfo } from './js-api.ts'
 import { token } from './names.ts'
 import type { KnownTopic, Side, Streams } from './streams.ts'
 
-/** Every consumer of a topic's subjects. */
-export async function consumersOf(ask: Ask, { stream, subjects }: KnownTopic): Promise<readonly ConsumerInfo[]> {
+/** Every consumer of a topic's stream, also those of others, which `isOurs` tells apart. */
+export async function consumersOf(ask: Ask, { stream }: KnownTopic): Promise<readonly ConsumerInfo[]> {
   const all: ConsumerInfo[] = []
   for (;;) {
     const body = { offset: all.length }
@@ -16,7 +16,10 @@ export async function consumersOf(ask: Ask, { stream, subjects }: KnownTopic): P
     all.push(...(page?.consumers ?? []))
     if (!page?.consumers?.length || all.length >= page.total) break
   }
-  return all.filter(({ config }) => subjects.includes(config.filter_subject))
+  return all
+}
+export function isOurs({ subjects }: KnownTopic, { config }: ConsumerInfo): boolean {
+  return subjects.includes(config.filter_subject)
 }
 
 export async function inspect(
@@ -26,7 +29,7 @@ export async function inspect(
   dead: Side,
   nowMs: number,
 ): Promise<readonly ConsumerState[]> {
-  const consumers = await consumersOf(ask, topic)
+  const consumers = (await consumersOf(ask, topic)).filter((info) => isOurs(topic, info))
   const letters = await streams.info(dead.stream, { subjects_filter: `${dead.subject}.>` })
   const states = new Map<string, ConsumerState>()
   for (const info of consumers) {
@@ -67,28 +70,29 @@ function floorOf(info: ConsumerInfo, lastSequence: number): number {
   return idle ? Math.max(lastSequence, info.ack_floor.stream_seq) : info.ack_floor.stream_seq
 }
 
-/** Removes what every consumer has acknowledged, subject by subject. */
+/**
+ * Removes what every consumer has acknowledged, those of others too, up to where the slowest of all subjects is. Never subject by subject: where a
+ * purge names the subject of a consumer, NATS 2.9.10 forgets what it has handed over there and hands it to nobody again.
+ */
 export async function trim(
   ask: Ask,
   topic: KnownTopic,
   { state }: StreamInfo,
   consumers: readonly ConsumerInfo[],
 ): Promise<TrimReport> {
-  let removed = 0
-  let heldBackBy: string | null = null
-  for (const subject of topic.subjects) {
-    const own = consumers.filter(({ config }) => config.filter_subject === subject)
-    const slowest = own.reduce<ConsumerInfo | undefined>(
-      (low, info) => (low === undefined || floorOf(info, state.last_seq) < floorOf(low, state.last_seq) ? info : low),
-      undefined,
-    )
-    if (slowest === undefined) continue
-    const floor = floorOf(slowest, state.last_seq)
-    if (floor < state.last_seq) heldBackBy ??= slowest.config.description
-    if (floor < state.first_seq || state.messages === 0) continue
-    const body = { filter: subject, seq: floor + 1 }
-    const purged = await ask<{ purged: number }>(`Trimming ${topic.name}`, `STREAM.PURGE.${topic.stream}`, body)
-    removed += purged?.purged ?? 0
-  }
-  return { removed, heldBackBy }
+  const read = new Set(consumers.map(({ config }) => config.filter_subject))
+  if (!topic.subjects.every((subject) => read.has(subject))) return { removed: 0, heldBackBy: null }
+  const slowest = consumers.reduce((low, info) =>
+    floorOf(info, state.last_seq) < floorOf(low, state.last_seq) ? info : low,
+  )
+  const floor = floorOf(slowest, state.last_seq)
+  const heldBackBy = floor < state.last_seq ? nameOf(topic, slowest) : null
+  if (floor < state.first_seq || state.messages === 0) return { removed: 0, heldBackBy }
+  const body = { seq: floor + 1 }
+  const purged = await ask<{ purged: number }>(`Trimming ${topic.name}`, `STREAM.PURGE.${topic.stream}`, body)
+  return { removed: purged?.purged ?? 0, heldBackBy }
+}
+
+function nameOf(topic: KnownTopic, info: ConsumerInfo): string {
+  return (isOurs(topic, info) && info.config.description) || info.name
 }

@@ -40,6 +40,7 @@ export function publishAll(
     const finish = () => {
       timer.cancel()
       end()
+      forget()
       resolve(failures.sort((left, right) => left.index - right.index))
     }
     const giveUp = (why: string) => {
@@ -50,12 +51,20 @@ export function publishAll(
       finish()
     }
     const { reply, end } = link.expect((message, at) => {
-      if (message === undefined) return giveUp('the connection was lost')
+      if (message === undefined) return giveUp('the answer was lost')
       if (isOpen[at] !== 1) return
       close(at)
       const failure = failureOf(message)
       if (failure !== undefined) fail(at, ...failure)
       if (open === 0 && !sending) finish()
+    })
+    const forget = link.onDenied((subject, error) => {
+      for (const [at, waits] of isOpen.entries()) {
+        if (waits === 0 || messages[at]!.subject !== subject) continue
+        close(at)
+        fail(at, 'refused', error)
+      }
+      if (open === 0) finish()
     })
     const timer = startTimer(() => {
       giveUp(`no answer within ${timeoutMs} ms`)

@@ -12,6 +12,8 @@ const maxGraceMs = 1_000
 /** Pull requests of one consumer: how many messages are asked for and have neither come nor been called off. */
 export interface Pulls {
   readonly asked: number
+  /** Where they are sent. */
+  readonly subject: string
   /** The earliest moment at which the server can have handed over a message that arrives now. */
   readonly sinceMs: number
   /** When a pull that is answered by nothing at all must be given up. */
@@ -36,6 +38,7 @@ export interface PullsOptions {
 
 export function createPulls({ link, clock, stream, consumer, inbox, expiresMs }: PullsOptions): Pulls {
   const pulls = new Map<string, { readonly sentMs: number }>()
+  const subject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`
   const graceMs = Math.min(maxGraceMs, expiresMs)
   let asked = 0
   let count = 0
@@ -46,6 +49,7 @@ export function createPulls({ link, clock, stream, consumer, inbox, expiresMs }:
   }
   const oldest = () => pulls.values().next().value?.sentMs
   return {
+    subject,
     get asked() {
       return asked
     },
@@ -63,9 +67,7 @@ export function createPulls({ link, clock, stream, consumer, inbox, expiresMs }:
       unlimited = false
       pulls.set(id, { sentMs: clock.monotonicMs() })
       asked += batch
-      link.client.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, Buffer.from(JSON.stringify(body)), {
-        reply: `${inbox}.${id}`,
-      })
+      link.client.publish(subject, Buffer.from(JSON.stringify(body)), { reply: `${inbox}.${id}` })
     },
     arrived: () => take(1),
     status(id, { headers }) {

@@ -101,6 +101,46 @@ for (const server of [nats, natsFloor]) {
       await died.close()
     })
 
+    it('keeps the dead letters of what somebody else published with headers that may not be sent', async () => {
+      const transport = await open()
+      await transport.declare({ name: topic, partitions: undefined })
+      const consumer = await transport.consume(specOf('a'), listener())
+      const lines = ['bad name: x', 'näme: x', 'content-type: ä%', 'traceparent: \u0001', `long: ${'x'.repeat(20_000)}`]
+      for (const line of lines) {
+        const headers = { encode: () => Buffer.from(`NATS/1.0\r\n${line}\r\n\r\n`) } as never
+        connection.publish(`${place.prefix}.${topic}`, Buffer.from(line), { headers })
+      }
+      const held = await readSome(consumer, lines.length)
+      await consumer.settle(
+        held.map((delivery) => ({ delivery, as: 'deadLetter' as const, reason: 'never', history: [] })),
+      )
+      const letters = await transport.readDeadLetters(topic, { after: undefined, limit: 10 })
+      expect(letters.map(({ payload }) => Buffer.from(payload).toString())).toEqual(lines)
+      expect(letters.map(({ headers }) => Object.entries(headers).flat().join(': '))).toEqual([
+        'bad%20name: x',
+        'n%C3%A4me: x',
+        'content-type: %C3%A4%25',
+        'traceparent: %01',
+        lines[4],
+      ])
+      await consumer.close()
+    })
+
+    it('trims nothing that a consumer of somebody else has not acknowledged, and names it', async () => {
+      const transport = await open()
+      await transport.declare({ name: topic, partitions: undefined })
+      const manager = await connection.jetstreamManager()
+      await manager.consumers.add(stream(), { durable_name: 'theirs', ack_policy: 'explicit' as never })
+      const consumer = await transport.consume(specOf('a'), listener())
+      await transport.publish([outgoing('one'), outgoing('two')])
+      await consumer.settle(acks(await readSome(consumer, 2)))
+      expect(await transport.trim(topic)).toEqual({ removed: 0, heldBackBy: 'theirs' })
+      const theirs = await connection.jetstream().consumers.get(stream(), 'theirs')
+      for (const _message of [1, 2]) await (await theirs.next())!.ackAck()
+      expect(await transport.trim(topic)).toEqual({ removed: 2, heldBackBy: null })
+      await consumer.close()
+    })
+
     it('makes a consumer that was deleted again, says so, and goes on behind what the group had acknowledged', async () => {
       const transport = await open()
       const told = listener()
@@ -297,6 +337,21 @@ for (const server of [nats, natsFloor]) {
       await consumer.close()
       await transport.close()
       await proxy.close()
+    })
+
+    it('closes a consumer over a connection that is open at this end only, and does not wait for it', async () => {
+      for (const create of [natsTransport, jetstreamTransport]) {
+        const proxy = await openProxy(running.url)
+        const transport = create({ connection: () => client(proxy.url), answerTimeoutMs: 500 })
+        await transport.open()
+        const consumer = await transport.consume(specOf('a', { from: 'latest' }), listener())
+        proxy.freeze()
+        const startedMs = performance.now()
+        await consumer.close()
+        await transport.close()
+        expect(performance.now() - startedMs).toBeLessThan(5_000)
+        await proxy.close()
+      }
     })
 
     for (const [name, create] of [

@@ -1,11 +1,9 @@
 import { type Bus, createBus, silentLogger, type Transport } from '@evt/core'
-import { type FreshPrefix, keyedRounds, killMembers, nats, natsFloor, startProgram } from '@evt/servers'
+import { type FreshPrefix, nats, natsFloor } from '@evt/servers'
 import type { NatsConnection } from 'nats'
 import { jetstreamTransport, natsTransport } from '../src/index.ts'
-import { client, eventually, Keyed, listener, Numbered, outgoing, quietMs, range, readSome, specOf } from './rig.ts'
+import { client, eventually, listener, Numbered, outgoing, quietMs, range, readSome, specOf } from './rig.ts'
 
-const program = new URL('handling-process.ts', import.meta.url)
-const ordered = new URL('ordered-process.ts', import.meta.url)
 jest.setTimeout(60_000)
 
 for (const server of [nats, natsFloor]) {
@@ -69,29 +67,6 @@ for (const server of [nats, natsFloor]) {
       await busOver(jetstream()).subscribe(Numbered, work, { group: 'a' })
       await eventually(async () => new Set(finished).size === 1_500, 'everything is handled')
       expect(finished).toHaveLength(1_500)
-    })
-
-    it('kill -9 between handler and settlement hands over again, also to the same single consumer after its restart', async () => {
-      await busOver(jetstream()).publishMany(range(20).map((n) => Numbered.of({ n })))
-      const start = (...extra: readonly string[]) => startProgram(program, place.url, place.prefix, ...extra)
-      const first = start('dies')
-      expect(await first.ended).toEqual([null, 'SIGKILL'])
-      expect(first.lines.length).toBeGreaterThan(0)
-      const second = start()
-      await eventually(async () => second.lines.length >= 20, 'everything is handled', 30_000)
-      second.child.kill('SIGTERM')
-      expect(await second.ended).toEqual([0, null])
-      expect(second.lines.map(Number).sort((left, right) => left - right)).toEqual(range(20))
-    })
-
-    it('a group over partitions keeps the order of every key, without overlap, over two members that are killed at work', async () => {
-      const bus = busOver(jetstream())
-      await bus.register(Keyed, { partitions: 8 })
-      for (const round of keyedRounds) await bus.publishMany(round.map((payload) => Keyed.of(payload)))
-      const start = () => startProgram(ordered, place.url, place.prefix)
-      const report = await killMembers({ start, kills: 3 })
-      expect(report).toMatchObject({ broken: [], ends: range(2).map(() => [0, null]) })
-      expect(report.interrupted).toBeGreaterThan(0)
     })
 
     it('NATS core holds 1,000 messages or 8 MiB that nobody takes; what it drops is counted and reported', async () => {

@@ -83,10 +83,6 @@ export async function eventually(condition: () => Promise<boolean>, what: string
 export const Numbered: EventDefinition<'order.created', { n: number }> = defineEvent('order.created', {
   schema: type<{ n: number }>(),
 })
-export const Keyed: EventDefinition<'order.moved', { key: string; n: number }> = defineEvent('order.moved', {
-  schema: type<{ key: string; n: number }>(),
-  key: ({ key }) => key,
-})
 export function range(length: number): number[] {
   return Array.from({ length }, (_each, n) => n)
 }

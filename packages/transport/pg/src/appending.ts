@@ -49,7 +49,12 @@ export function createAppending(parts: AppendingParts): Appending {
       ask,
       messages.map((message) => message.topic),
     )
-    await writeMessages(ask, names, resolved, messages)
+    try {
+      await writeMessages(ask, names, resolved, messages)
+    } catch (error) {
+      topics.forget(resolved.keys())
+      throw error
+    }
     return resolved
   }
   return {
@@ -67,6 +72,8 @@ export function createAppending(parts: AppendingParts): Appending {
       const buffer = [...messages]
       let written: ReadonlyMap<string, KnownTopic> | undefined
       const deferred = transaction.beforeCommit(async (query) => {
+        // Whoever comes now is too late, and is told so instead of adding to what has been written.
+        buffers.delete(transaction)
         written = await write(query, buffer)
         return undefined
       })

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { type Consumer, type ConsumerEvents, type ConsumeSpec, crashPoint } from '@evt/core'
+import { type Consumer, type ConsumerEvents, type ConsumeSpec, crashPoint, type TransportDelivery } from '@evt/core'
 import { sqlState } from '@evt/pg'
 import type { Ask } from './database.ts'
-import { type ClaimedRow, toDeliveries } from './deliveries.ts'
+import { type ClaimedRow, parseHeaders, toDeliveries } from './deliveries.ts'
 import type { Groups } from './groups.ts'
 import type { Names } from './names.ts'
 import { receiptColumns, settlementColumns } from './settlements.ts'
@@ -49,13 +49,23 @@ export async function pgConsumer(parts: ConsumerParts): Promise<Consumer> {
   /** Messages that somebody removed and nobody has been told of. */
   let removed = 0
 
+  const oneByOne = async (row: ClaimedRow) => {
+    const sql = `select id::text, headers from ${names.quoted.message} where topic_id = $1 and id = any (($2::text)::bigint[])`
+    const rows = await ask<{ id: string; headers: string }>('Reading', sql, [group.topic, `{${row.messages}}`])
+    const kept = new Map(rows.map(({ id, headers }) => [id, headers]))
+    const headers = row.messages!.split(',').map((id) => parseHeaders(kept.get(id) ?? ''))
+    return toDeliveries(row, spec.leaseMs, headers)!
+  }
   const take = async (messages: number, bytes: number) => {
     const maxParcels = ordered ? messages : Math.ceil(messages / parcelSize)
     const sql = `select * from ${claim}($1, $2, $3, $4, $5, $6, $7)`
     const values = [group.id, owner, ordered, maxParcels, messages, bytes, spec.leaseMs]
     const rows = await ask<ClaimedRow>('Reading', sql, values)
     const [first] = rows as readonly [ClaimedRow]
-    const deliveries = first.messages === null ? [] : rows.flatMap((row) => toDeliveries(row, spec.leaseMs))
+    const deliveries: TransportDelivery[] = []
+    if (first.messages !== null) {
+      for (const row of rows) deliveries.push(...(toDeliveries(row, spec.leaseMs) ?? (await oneByOne(row))))
+    }
     const { missing, touched, wait_ms } = first
     return { deliveries, missing: missing ?? 0, touched, waitMs: wait_ms ?? undefined, maxParcels }
   }

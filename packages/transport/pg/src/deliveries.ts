@@ -23,13 +23,37 @@ export interface ClaimedRow {
   readonly wait_ms: number | null
 }
 
-export function toDeliveries(row: ClaimedRow, leaseMs: number): readonly TransportDelivery[] {
+/** Headers as somebody wrote them, who need not have been us: what is no JSON has none, and is dead-lettered for that. */
+export function parseHeaders(text: string): Headers {
+  try {
+    return withoutPrototype(JSON.parse(text))
+  } catch {
+    return withoutPrototype(undefined)
+  }
+}
+
+/** The headers of all messages of a lease; undefined where one of them is no JSON. */
+function listedHeaders(row: ClaimedRow): readonly Headers[] | undefined {
+  try {
+    return JSON.parse(row.headers) as Headers[]
+  } catch {
+    return undefined
+  }
+}
+
+/** The messages of a lease; undefined where it cannot be told which headers are whose, so that they have to be given one by one. */
+export function toDeliveries(
+  row: ClaimedRow,
+  leaseMs: number,
+  headers: readonly Headers[] | undefined = listedHeaders(row),
+): readonly TransportDelivery[] | undefined {
   const { lease, partition, attempt, deliveries, suspect, payload } = row
+  const messages = row.messages!.split(',')
+  if (headers?.length !== messages.length) return undefined
   const sizes = row.sizes.split(',')
-  const headers = JSON.parse(row.headers) as Headers[]
   const keys = row.keys === null ? undefined : (JSON.parse(row.keys) as (string | null)[])
   let offset = 0
-  return row.messages!.split(',').map((message, index) => {
+  return messages.map((message, index) => {
     const start = offset
     offset += Number(sizes[index])
     const key = keys?.[index]

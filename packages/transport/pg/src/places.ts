@@ -5,10 +5,10 @@ import {
   invalidOption,
   type TransportDeadLetter,
   type TrimReport,
-  withoutPrototype,
 } from '@evt/core'
 import { decodeText } from '@evt/pg'
 import type { Ask } from './database.ts'
+import { parseHeaders } from './deliveries.ts'
 import type { Names } from './names.ts'
 import type { KnownTopic } from './topics.ts'
 
@@ -48,7 +48,7 @@ export async function inspect(ask: Ask, { quoted }: Names, topic: KnownTopic): P
        select coalesce(sum(cardinality(ids)) filter (where owner is null and due_at <= statement_timestamp()), 0) as lag,
          coalesce(sum(cardinality(ids)) filter (where owner is not null), 0) as running,
          coalesce(sum(cardinality(ids)) filter (where owner is null and due_at > statement_timestamp()), 0) as delayed,
-         min(ids[1]) filter (where owner is null) as oldest
+         min(ids[1]) as oldest
        from ${quoted.parcel} as parcel where parcel.group_id = receiver.id
      ) as load where receiver.topic_id = $1 order by receiver.id`,
     [topic.id],
@@ -92,15 +92,15 @@ export async function readDeadLetters(
   if (after !== undefined && !isId(after)) throw invalidOption('after', 'expected the id of a dead letter')
   const rows = await ask<LetterRow>(
     'Reading dead letters',
-    `select id, consumer, position, key, headers, payload, reason, history from ${quoted.dead_letter}
-     where topic_id = $1 and id > $2 order by id limit $3`,
+    `select id::text, consumer, position::text, key, headers, payload, reason, history from ${quoted.dead_letter} as letter
+     where topic_id = $1 and id > $2 order by letter.id limit $3`,
     [topic.id, after ?? '0', limit],
   )
   return rows.map(({ id, consumer, position, key, headers, payload, reason, history }) => ({
     id,
     consumer: decodeText(consumer),
     position,
-    headers: withoutPrototype(JSON.parse(headers)),
+    headers: parseHeaders(headers),
     payload,
     key: key === null ? undefined : decodeText(key),
     reason: decodeText(reason),

@@ -88,6 +88,8 @@ export function createWakes({ clock, pollMs, look }: WakesParts): Wakes {
       else {
         groups?.delete(group)
         missed.delete(group)
+        timers.get(group)?.timer.cancel()
+        timers.delete(group)
       }
     },
     wait(group, withinMs, signal) {

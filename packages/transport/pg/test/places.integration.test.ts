@@ -155,6 +155,20 @@ test('long and odd names, keys, headers and errors come back as they were', asyn
     expect(() => pgTransport({ pool: database.pool, prefix })).toThrow(/prefix/)
 })
 
+test('ids and positions of dead letters are text, also where the application reads large numbers as a type of its own', async () => {
+  const getTypeParser = ((oid: number) => (oid === 20 ? BigInt : pg.types.getTypeParser(oid))) as never
+  const pool = new pg.Pool({ connectionString: database.url, types: { getTypeParser } })
+  const parsed = pgTransport({ pool })
+  const consumer = await consume(parsed, 'a')
+  await parsed.publish([message('x')])
+  const [read] = await consumer.read({ messages: 1, bytes: 1_000 }, AbortSignal.timeout(5_000))
+  await consumer.settle([{ delivery: read!, as: 'deadLetter', reason: 'no', history: [] }])
+  const letters = await parsed.readDeadLetters(topic, { after: undefined, limit: 1 })
+  expect(letters).toMatchObject([{ id: '1', position: read!.position }])
+  await parsed.close()
+  await pool.end()
+})
+
 test('a database that cannot be reached accepts nothing, and one that was not migrated is named', async () => {
   const pool = new pg.Pool({ connectionString: 'postgres://evt:evt@127.0.0.1:1/none' })
   const unreachable = pgTransport({ pool })

@@ -136,3 +136,36 @@ test('a serializable transaction that cannot see a new group fails to serialize 
   client.release()
   await consumer.close()
 })
+
+test('a message that comes while its transaction ends is committed with it or refused, whenever it comes', async () => {
+  await transport.run((tx) => transport.append(tx, [stored('first')]))
+  let accepted = 1
+  for (let turns = 0; turns < 40; turns += 1) {
+    let late: Promise<unknown> = Promise.resolve()
+    await transport.run(async (tx) => {
+      await transport.append(tx, [stored('in time')])
+      accepted += 1
+      // Nobody awaits it, and it comes a little later each time.
+      late = failure(
+        (async () => {
+          for (let turn = 0; turn < turns; turn += 1) await undefined
+          await transport.append(tx, [stored('late')])
+          accepted += 1
+        })(),
+      )
+    })
+    const error = await late
+    if (error !== undefined) expect(isEvtError(error, 'EVT_TX_CLOSED')).toBe(true)
+  }
+  expect(accepted).toBeGreaterThan(41)
+  expect(await messagesKept()).toBe(accepted)
+})
+
+test('a transaction fails once where somebody emptied the tables, and the next makes its topic again', async () => {
+  await transport.run((tx) => transport.append(tx, [stored('before')]))
+  await transport.publish([message('known by now')])
+  await database.pool.query('truncate evt_transport_topic, evt_transport_group, evt_transport_message')
+  expect(await failure(transport.run((tx) => transport.append(tx, [stored('lost')])))).toBeDefined()
+  await transport.run((tx) => transport.append(tx, [stored('kept')]))
+  expect(await messagesKept()).toBe(1)
+})

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Fixes the number of partitions of a topic, if nobody has.
 -- KEYS: topic
 -- ARGV: partitions, or 0 for a plain topic

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Begins a session in a group and, where a start is given, creates what the group lacks.
 -- KEYS: sessions, ephemeral groups, retry stream, then the topic's streams
 -- ARGV: session, leaseMs, group, 1 if ephemeral, session that this one follows or '', then two per stream, or none where nothing is created:

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Ends a session. What it still holds is for others to take.
 -- KEYS: sessions, retry stream, then the topic's streams
 -- ARGV: session, group

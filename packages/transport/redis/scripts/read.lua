@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Hands entries over to a session: what it was sent and did not get, what others gave back or died with, what is due, and
 -- in a topic with partitions what is next in every partition that nobody else holds.
 -- KEYS: sessions, attempts, due, ephemeral groups, cuts, retry stream, then the topic's streams

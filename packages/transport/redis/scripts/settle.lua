@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Settles entries of one stream and renews the lease of the session that holds them, if it has not been given up.
 -- KEYS: sessions, attempts, due, dead letters, dead letters per consumer, stream
 -- ARGV: session, leaseMs, group, label of the stream, number of ids to acknowledge, the ids, then five for each other settlement:
@@ -37,12 +38,13 @@ local function message(id)
     gone = gone + 1
     return nil
   end
-  local fields = {}
-  for at = 1, #entry[2], 2 do
-    local name = entry[2][at]
-    if name == 'headers' or name == 'payload' or name == 'key' then
+  -- Of a repeated name the last counts, as for readers; unpack could not take thousands.
+  local values, fields = {}, {}
+  for at = 1, #entry[2], 2 do values[entry[2][at]] = entry[2][at + 1] end
+  for _, name in ipairs({ 'headers', 'payload', 'key' }) do
+    if values[name] then
       fields[#fields + 1] = name
-      fields[#fields + 1] = entry[2][at + 1]
+      fields[#fields + 1] = values[name]
     end
   end
   return fields

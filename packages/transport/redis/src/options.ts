@@ -1,4 +1,13 @@
-import { type Clock, checkKnown, invalidOption, type Logger, silentLogger, systemClock, wholeNumber } from '@evt/core'
+import {
+  type Clock,
+  checkKnown,
+  guardedLogger,
+  invalidOption,
+  type Logger,
+  silentLogger,
+  systemClock,
+  wholeNumber,
+} from '@evt/core'
 import type { RedisClient } from '@evt/redis'
 
 export interface RedisTransportOptions {
@@ -67,7 +76,7 @@ export function checkOptions(options: RedisTransportOptions): CheckedOptions {
       default: 16 * 1_024 * 1_024,
     }),
     clock,
-    logger,
+    logger: guardedLogger(logger),
   }
 }
 

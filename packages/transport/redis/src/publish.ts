@@ -1,5 +1,5 @@
 import { crashPoint, type Outgoing, type PublishFailure, partitionOf, payloadBytes } from '@evt/core'
-import { isServerReply, type RedisArgument, redisFailure, runScripts, type ScriptCall } from '@evt/redis'
+import { isServerReply, type RedisArgument, redisFailure, replyWord, runScripts, type ScriptCall } from '@evt/redis'
 import { keyBeside, writeEntry } from './entries.ts'
 import type { CheckedOptions } from './options.ts'
 import type { Scripts } from './scripts.ts'
@@ -56,13 +56,14 @@ export async function publishBatch(
   }
   const calls: ScriptCall[] = parcels.map((parcel) => ({
     script: scripts.publish,
-    keys: parcel.topic.streams,
+    keys: keysOf(parcel.topic),
     args: argumentsOf(parcel),
   }))
   if (maxLength > 0 || maxAgeMs > 0) calls.push(...limitCalls(parcels, options, scripts))
   const results = await runScripts(client, calls)
   crashPoint('transport.published')
-  for (let index = 0; index < parcels.length; index += 1) failures.push(...failuresOf(parcels[index]!, results[index]))
+  for (let index = 0; index < parcels.length; index += 1)
+    failures.push(...failuresOf(topics, parcels[index]!, results[index]))
   return failures.length > 1 ? failures.sort((left, right) => left.index - right.index) : failures
 }
 
@@ -95,12 +96,18 @@ function argumentsOf({ entries, whereabouts }: Parcel): RedisArgument[] {
   return args
 }
 
+function keysOf({ partitions, streams, keys }: KnownTopic): readonly string[] {
+  return partitions === undefined ? streams : [...streams, keys.topic]
+}
+
 /** A server that answered has appended nothing; where it went silent it may have. */
-function failuresOf({ places, topic }: Parcel, result: unknown): PublishFailure[] {
+function failuresOf(topics: Topics, { places, topic }: Parcel, result: unknown): PublishFailure[] {
   const operation = `Publishing to "${topic.name}"`
   if (result instanceof Error) {
     const outcome = isServerReply(result) ? 'unavailable' : 'unknown'
-    const error = redisFailure(result, operation)
+    const isChanged = replyWord(result) === 'PARTITIONS'
+    const actual = Number(result.message.split(' ')[1])
+    const error = isChanged ? topics.changed(topic, actual || undefined) : redisFailure(result, operation)
     return places.map((index) => ({ index, outcome, error }))
   }
   const list = result as readonly unknown[]

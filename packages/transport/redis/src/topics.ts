@@ -1,4 +1,4 @@
-import { crashPoint, evtError, type Topic } from '@evt/core'
+import { crashPoint, type EvtError, evtError, type Topic } from '@evt/core'
 import { type RedisClient, redisFailure, runScript } from '@evt/redis'
 import { streamKeys, type TopicKeys, topicKeys } from './names.ts'
 import type { Scripts } from './scripts.ts'
@@ -12,8 +12,10 @@ export interface Topics {
   declare(topic: Topic): Promise<KnownTopic>
   /** A topic as it is; a plain one where there is none. Asked once. */
   find(name: string): KnownTopic | Promise<KnownTopic>
-  /** Writes down again what a flushed server has forgotten. */
+  /** Writes down again what a flushed server has forgotten; rejects where somebody else has written something else. */
   restore(topic: KnownTopic): Promise<void>
+  /** The topic has other partitions than were known: answers the error and asks again at the next use. */
+  changed(topic: KnownTopic, actual: number | undefined): EvtError<'EVT_TRANSPORT_PARTITIONS'>
 }
 
 /** Partitions never change once a topic exists, so each is asked for once. */
@@ -36,6 +38,11 @@ export function createTopics(client: RedisClient, scripts: Scripts, prefix: stri
     known.set(name, topic)
     return topic
   }
+  const changed = ({ name, partitions: wanted }: KnownTopic, actual: number | undefined) => {
+    known.delete(name)
+    const text = `"${name}" was lost by the server and declared anew with ${actual ?? 'no'} partitions, not ${wanted ?? 'none'}`
+    return evtError('EVT_TRANSPORT_PARTITIONS', text, { topic: name, wanted, actual }, { retryable: true })
+  }
   return {
     async declare({ name, partitions }) {
       const topic = known.get(name) ?? (await learn(name, partitions))
@@ -46,8 +53,10 @@ export function createTopics(client: RedisClient, scripts: Scripts, prefix: stri
       return topic
     },
     find: (name) => known.get(name) ?? learn(name, undefined),
-    async restore({ name, partitions }) {
-      await fix(name, partitions)
+    async restore(topic) {
+      const { partitions } = await fix(topic.name, topic.partitions)
+      if (partitions !== topic.partitions) throw changed(topic, partitions)
     },
+    changed,
   }
 }

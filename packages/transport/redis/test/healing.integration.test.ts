@@ -133,6 +133,41 @@ redis.describe('a reader whose server has lost something', () => {
     await consumer.close()
   })
 
+  test('what is published to a flushed topic with partitions is read by who does not know how many there were', async () => {
+    const transport = await place.transport()
+    const name = 'evt.test.parted'
+    const entry = (id: string) => ({ id, topic: name, key: id, headers: {}, payload: Buffer.from(id) })
+    await transport.declare({ name, partitions: 4 })
+    await place.client.flushall()
+    expect(await transport.publish([entry('1')])).toEqual([])
+    const reader = await place.transport()
+    await reader.declare({ name, partitions: undefined })
+    const consumer = await consumeAs(reader, 'a', { topic: name })
+    expect((await readSome(consumer, 1)).map(textOf)).toEqual(['1'])
+    await consumer.close()
+  })
+
+  test('publishers of a topic that was flushed and declared anew with other partitions are told, and go on with those', async () => {
+    const transport = await place.transport()
+    const name = 'evt.test.parted'
+    const entry = (id: string) => ({ id, topic: name, key: id, headers: {}, payload: Buffer.from(id) })
+    await transport.declare({ name, partitions: 4 })
+    const old = await consumeAs(transport, 'a', { topic: name })
+    await place.client.flushall()
+    const reader = await place.transport()
+    await reader.declare({ name, partitions: undefined })
+    const consumer = await consumeAs(reader, 'a', { topic: name })
+    expect(await transport.publish([entry('1'), entry('2')])).toMatchObject([
+      { index: 0, outcome: 'unavailable', error: { code: 'EVT_TRANSPORT_PARTITIONS' } },
+      { index: 1, outcome: 'unavailable', error: { code: 'EVT_TRANSPORT_PARTITIONS' } },
+    ])
+    await expect(readSome(old, 1)).rejects.toMatchObject({ code: 'EVT_TRANSPORT_PARTITIONS' })
+    expect(await transport.publish([entry('1')])).toEqual([])
+    expect((await readSome(consumer, 1)).map(textOf)).toEqual(['1'])
+    await consumer.close()
+    await old.close()
+  })
+
   test('another type of value under the key is named by readers and publishers', async () => {
     const transport = await place.transport()
     const consumer = await consumeAs(transport, 'a')
@@ -165,6 +200,39 @@ redis.describe('a reader whose server has lost something', () => {
     expect(failures[0]!.error).toMatchObject({ code: 'EVT_REDIS_WRITES_REFUSED', details: { reason: 'OOM' } })
     await place.client.config('SET', 'maxmemory', '0')
     await publish(transport, 1)
+  })
+
+  test('messages are read, settled and trimmed while the server has no memory left, for nothing else would free any', async () => {
+    const transport = await place.transport()
+    const consumer = await consumeAs(transport, 'a')
+    await publish(transport, 6)
+    const first = await readSome(consumer, 3)
+    await place.client.config('SET', 'maxmemory', '1')
+    expect(await acknowledge(consumer, first.slice(0, 1))).toBe(0)
+    const [, retried, rejected] = first
+    await consumer.settle([{ delivery: retried!, as: 'retry', attempt: 2, afterMs: 0 }])
+    await consumer.settle([{ delivery: rejected!, as: 'deadLetter', reason: 'no', history: [] }])
+    expect(await consumer.extend(first.slice(1, 2))).toEqual([])
+    await consumer.close()
+    const next = await consumeAs(transport, 'a')
+    const rest = await readSome(next, 4)
+    expect(new Set(rest.map(textOf))).toEqual(new Set(['1', '3', '4', '5']))
+    expect(await acknowledge(next, rest)).toBe(0)
+    expect((await transport.trim(topic)).removed).toBe(6)
+    await next.close()
+    await place.client.config('SET', 'maxmemory', '0')
+  })
+
+  test('an entry whose fields somebody repeated thousands of times is dead-lettered as it was read', async () => {
+    const transport = await place.transport()
+    const consumer = await consumeAs(transport, 'a')
+    const repeated = range(5_000).flatMap((n) => ['payload', String(n)])
+    await place.client.xadd(place.key('stream'), '*', ...repeated)
+    const [delivery] = await readSome(consumer, 1)
+    await consumer.settle([{ delivery: delivery!, as: 'deadLetter', reason: 'no', history: [] }])
+    const letters = await transport.readDeadLetters(topic, { after: undefined, limit: 10 })
+    expect(letters.map(({ payload }) => Buffer.from(payload).toString())).toEqual(['4999'])
+    await consumer.close()
   })
 
   test('a replica is refused when it is opened and named when a master becomes one', async () => {

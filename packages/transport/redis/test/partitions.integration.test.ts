@@ -1,5 +1,16 @@
 import { redis } from '@evt/servers'
-import { consumeAs, message, range, type TestPlace, type ToldConsumer, testPlace, textOf } from './test-place.ts'
+import {
+  acknowledge,
+  consumeAs,
+  message,
+  publish,
+  range,
+  readSome,
+  type TestPlace,
+  type ToldConsumer,
+  testPlace,
+  textOf,
+} from './test-place.ts'
 
 const topic = 'evt.test.parted'
 const keys = 16
@@ -21,6 +32,11 @@ redis.describe('a topic with partitions', () => {
   test('keeps the order of a key and never has two holders of it, while readers stall and vanish', async () => {
     const transport = await place.transport()
     await transport.declare({ name: topic, partitions: 8 })
+    // A server that does not know the script yet settles partition after partition, and others settle behind it before it answers.
+    const first = await consumeAs(transport, 'first')
+    await publish(transport, 1)
+    await acknowledge(first, await readSome(first, 1))
+    await first.close()
     const join = async (): Promise<ToldConsumer> =>
       consumeAs(await place.transport(), 'a', { topic, ordered: 'group', leaseMs: 300 })
     /** Per key: what has been settled, in order. */

@@ -79,10 +79,10 @@ export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnect
       return failed('unavailable', error)
     }
     const topics = new Map<string, { partition: number; batch: Buffer }[]>()
-    for (const { topic, partition, records } of batches) {
+    for (const { topic, partition, records, isPacked } of batches) {
       const list = topics.get(topic) ?? []
       topics.set(topic, list)
-      list.push({ partition, batch: writeRecordBatch(records, clock.nowMs()) })
+      list.push({ partition, batch: writeRecordBatch(records, clock.nowMs(), isPacked) })
     }
     const wanted = [...topics].map(([topic, partitions]) => ({ topic, partitions }))
     let answers: readonly ProducedPartition[]

@@ -1,5 +1,6 @@
 import type { Clock } from '@evt/core'
 import type { Committed, KafkaMember, MemberEvents, MemberOptions, Session } from '../client.ts'
+import { within } from '../within.ts'
 import { type AssignedMember, assignPartitions, type Owned, ownedNow } from './assignment.ts'
 import { closeQuietly, type Encoders, type KafkajsBroker, type KafkajsCluster } from './cluster.ts'
 import { committedOf } from './connection.ts'
@@ -25,6 +26,8 @@ const protocol = 'evt'
 const heartbeatMs = 300
 const maxRetryMs = 2_000
 const leaveMs = 5_000
+/** How long a request that is under way may hold up leaving. */
+const joinGraceMs = 1_000
 /** How many heartbeats pass before the leader counts the partitions again. */
 const beatsPerLook = 100
 
@@ -300,24 +303,23 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
       stopping = true
       wakeAll()
       fetcher?.stop()
-      let timer: { cancel(): void } | undefined
-      const late = new Promise<void>((resolve) => {
-        timer = clock.startTimer(resolve, leaveMs)
-      })
       const leaving = (async () => {
-        await running
+        const hasEnded = await within(clock, joinGraceMs, running)
         if (identity === undefined || group === undefined) return
-        const broker = await coordinatorOf()
-        await broker.leaveGroup({ groupId: group, memberId: identity.memberId })
+        // A join waits until others have drained, and the broker reads nothing behind it: another connection passes it.
+        const other = hasEnded ? undefined : (await open()).cluster
+        try {
+          const broker = await (other?.findGroupCoordinator({ groupId: group }) ?? coordinatorOf())
+          await broker.leaveGroup({ groupId: group, memberId: identity.memberId })
+        } finally {
+          await closeQuietly(other)
+        }
       })()
       // Where the broker does not answer, the end of the session does the same.
-      await Promise.race([leaving.catch(() => undefined), late])
-      timer?.cancel()
+      await within(clock, leaveMs, leaving)
       identity = undefined
-      await opening?.then(
-        ({ cluster }) => closeQuietly(cluster),
-        () => undefined,
-      )
+      const closing = opening?.then(({ cluster }) => closeQuietly(cluster))
+      if (closing !== undefined) await within(clock, joinGraceMs, closing)
     },
   }
 }

@@ -24,6 +24,7 @@ export async function readRecords(data: FetchedPartition, from: number): Promise
     const bodyAt = reader.at
     // The last batch ends where the fetch was full: the next fetch begins with it.
     if (length > reader.end - bodyAt) break
+    if (length < batchHeaderBytes - 12) throw new Error('a batch in the answer of the broker is too short')
     reader.int32()
     const format = reader.int8()
     if (format !== 2) throw new Error(`records of format ${format} are older than Kafka 0.11 and cannot be read`)

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import type { NewRecord } from '../client.ts'
 import { crc32c } from './crc32c.ts'
 
@@ -6,15 +7,20 @@ const batchHeaderBytes = 61
 const recordOverheadBytes = 31
 const headerOverheadBytes = 10
 const checkedFrom = 21
+const gzip = 1
 
 /**
- * A record batch of format 2 as it stands in a produce request, without a producer id. kafkajs' own encoder makes some forty
+ * A record batch of format 2 as it stands in a produce request, without a producer id; packed: by gzip. kafkajs' own encoder makes some forty
  * objects a record. Source: the Kafka protocol guide, "Record Batch".
  */
-export function writeRecordBatch(records: readonly NewRecord[], timestampMs: number): Buffer {
+export function writeRecordBatch(
+  records: readonly NewRecord[],
+  timestampMs: number,
+  isPacked: boolean = false,
+): Buffer {
   const writer = new Writer(mostBytes(records))
   for (const [index, record] of records.entries()) writer.record(record, index)
-  return writer.finish(records.length, timestampMs)
+  return writer.finish(records.length, timestampMs, isPacked)
 }
 
 /** Three bytes a character are the most that UTF-8 takes. */
@@ -89,14 +95,17 @@ class Writer {
     this.#varint(Buffer.byteLength(text))
     this.#at += bytes.write(text, this.#at, 'utf8')
   }
-  finish(count: number, timestampMs: number): Buffer {
-    const bytes = this.#bytes
-    const end = this.#at
+  finish(count: number, timestampMs: number, isPacked: boolean): Buffer {
+    const plain = this.#bytes.subarray(0, this.#at)
+    const bytes = isPacked
+      ? Buffer.concat([plain.subarray(0, batchHeaderBytes), gzipSync(plain.subarray(batchHeaderBytes))])
+      : plain
+    const end = bytes.byteLength
     bytes.fill(0, 0, 8)
     bytes.writeInt32BE(end - 12, 8)
     bytes.writeInt32BE(-1, 12)
     bytes[16] = 2
-    bytes.writeInt16BE(0, checkedFrom)
+    bytes.writeInt16BE(isPacked ? gzip : 0, checkedFrom)
     bytes.writeInt32BE(count - 1, 23)
     const time = BigInt(timestampMs)
     bytes.writeBigInt64BE(time, 27)
@@ -105,7 +114,7 @@ class Writer {
     bytes.fill(0xff, 43, 57)
     bytes.writeInt32BE(count, 57)
     bytes.writeUInt32BE(crc32c(bytes, checkedFrom, end), 17)
-    return bytes.subarray(0, end)
+    return bytes
   }
 }
 

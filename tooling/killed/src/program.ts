@@ -3,12 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-
-/** How a source file of this repository is run: with these flags of Node, from this directory. */
-export const sourceRun: { readonly execArgv: string[]; readonly cwd: string } = {
-  execArgv: ['--conditions=@evt/source', '--import', './tooling/typescript.mjs'],
-  cwd: fileURLToPath(new URL('../../..', import.meta.url)),
-}
+import { sourceRun } from '@evt/servers'
 
 /** A process of its own that a test may kill. */
 export interface RunningProgram {

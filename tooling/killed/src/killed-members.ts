@@ -4,8 +4,15 @@ import type { RunningProgram } from './program.ts'
 /** A group of members in processes of their own, which handle messages with `toldRun`. */
 export interface KilledMembers {
   start(): RunningProgram
+  /** Publishes a message for each of these, in this order. */
+  publish(round: readonly KeyedNumber[]): Promise<unknown>
   /** How often whichever member is at work is killed and replaced. */
   readonly kills: number
+}
+export interface KeyedNumber {
+  readonly key: string
+  /** Counted from 0 for each key. */
+  readonly n: number
 }
 export interface KilledMembersReport {
   /** Where a handler began before all earlier ones of its key had ended, a sentence each. */
@@ -27,33 +34,37 @@ interface Run {
 
 const limitMs = 60_000
 const keys = 16
-const numbers = 40
-const messages = keys * numbers
+/** Rounds of one message of each key that are published and not handled: some work for everybody, at all times. */
+const backlog = 10
 
-/** What is to be published for the members, in this order: one message of each key, then the next of each, numbered from 0. */
-export const keyedRounds: readonly (readonly { readonly key: string; readonly n: number }[])[] = Array.from(
-  { length: numbers },
-  (_round, n) => Array.from({ length: keys }, (_key, key) => ({ key: `k${key}`, n })),
-)
-
-/** Kills members of a group by SIGKILL, one after the other, while two of them work until all `keyedRounds` are handled. */
-export async function killMembers({ start, kills }: KilledMembers): Promise<KilledMembersReport> {
+/**
+ * Kills members of a group by SIGKILL, one after the other, each while it runs a handler and another member works as well.
+ * Messages are published for as long as that takes: on a slow machine a fixed number would be handled before the last kill.
+ */
+export async function killMembers({ start, publish, kills }: KilledMembers): Promise<KilledMembersReport> {
   const members = [start(), start()]
   const killedAt = new Map<number, bigint>()
+  let rounds = 0
   const runs = () => members.flatMap(({ lines }, member) => runsOf(lines, member, killedAt.get(member)))
   const living = () => members.filter((_each, member) => !killedAt.has(member))
+  const allWork = () => living().every(({ lines }) => lines.length > 0)
+  const atWork = () => runs().filter(({ member, hasReturned }) => !killedAt.has(member) && !hasReturned)
   const handled = () => new Set(runs().flatMap(({ key, n, hasReturned }) => (hasReturned ? [`${key} ${n}`] : []))).size
+  const feed = async () => {
+    for (const full = Math.floor(handled() / keys) + backlog; rounds < full; rounds += 1)
+      await publish(Array.from({ length: keys }, (_each, key) => ({ key: `k${key}`, n: rounds })))
+  }
   try {
-    await until(() => members.every(({ lines }) => lines.length > 0), 'both members work')
     for (let kill = 1; kill <= kills; kill += 1) {
-      await until(() => handled() >= (messages * kill) / (kills + 2), `enough is handled for kill ${kill}`)
-      const { member } = runs().reduce((newest, run) => (run.beganAt > newest.beganAt ? run : newest))
+      await until(() => allWork() && atWork().length > 0, `all members work before kill ${kill}`, feed)
+      const { member } = atWork().reduce((newest, run) => (run.beganAt > newest.beganAt ? run : newest))
       killedAt.set(member, process.hrtime.bigint())
       members[member]!.child.kill('SIGKILL')
       await members[member]!.ended
       members.push(start())
     }
-    await until(() => handled() >= messages, 'everything is handled')
+    await until(allWork, 'all members work after the last kill', feed)
+    await until(() => handled() === rounds * keys, 'everything is handled')
     const left = living()
     for (const { child } of left) child.kill('SIGTERM')
     const ends = await Promise.all(left.map(({ ended }) => ended))
@@ -89,17 +100,20 @@ function brokenOrder(runs: readonly Run[]): readonly string[] {
     earlier.set(key, [...before, run])
     const running = before.find(({ endedAt }) => endedAt === undefined || endedAt > beganAt)
     if (running !== undefined)
-      broken.push(`${key} ${n} began in member ${member} while ${running.n} ran in ${running.member}`)
+      broken.push(
+        `${key} ${n} began in member ${member} while ${running.n} ran in ${running.member}, for ${(beganAt - running.beganAt) / 1_000_000n} ms`,
+      )
     if (n > 0 && !before.some((each) => each.n === n - 1 && each.hasReturned))
       broken.push(`${key} ${n} began in member ${member} before ${n - 1} had been handled`)
   }
   return broken
 }
 
-async function until(condition: () => boolean, what: string): Promise<void> {
+async function until(condition: () => boolean, what: string, meanwhile = async () => {}): Promise<void> {
   const endMs = performance.now() + limitMs
   while (!condition()) {
     if (performance.now() > endMs) throw new Error(`not within ${limitMs} ms: ${what}`)
+    await meanwhile()
     await delay(20)
   }
 }

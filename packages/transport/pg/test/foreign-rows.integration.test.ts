@@ -1,0 +1,57 @@
+import { createBus, defineEvent, silentLogger, type } from '@evt/core'
+import { type FreshDatabase, freshDatabase } from '@evt/servers'
+import { type PgTransport, pgTransport } from '../src/index.ts'
+import { until } from './harness.ts'
+
+const Created = defineEvent('order.created', { schema: type<{ n: number }>() })
+let database: FreshDatabase
+let transport: PgTransport
+beforeEach(async () => {
+  database = await freshDatabase()
+  transport = pgTransport({ pool: database.pool, pollMs: 50 })
+  await transport.migrate()
+})
+afterEach(async () => {
+  await transport.close()
+  await database.drop()
+})
+
+test.each([
+  'no JSON',
+  '',
+  'null',
+  '7',
+  '"text"',
+  '[]',
+  '{"a":"b"},{"c":"d"}',
+  '{"ce-id":5,"ce-type":["order.created"]}',
+])(
+  'headers that another program wrote as %j are dead-lettered, and hold up and change no other message',
+  async (headers) => {
+    await using bus = createBus({ service: 'orders', transport, logger: silentLogger, onError() {} })
+    const seen: string[] = []
+    await bus.publish(Created, { n: 1 }, { metadata: { sign: 'one' } })
+    await database.pool.query(
+      `select evt_transport_publish(array[id], array[0], array[null::text], array[$1], array['{"n":2}'::bytea]) from evt_transport_topic`,
+      [headers],
+    )
+    await bus.publish(Created, { n: 3 }, { metadata: { sign: 'three' } })
+    await bus.subscribe(Created, ({ n }, { metadata }) => void seen.push(`${n} ${metadata.sign}`), { group: 'a' })
+    const letters = () => transport.readDeadLetters('evt.order.created', { after: undefined, limit: 10 })
+    await until(async () => seen.length === 2 && (await letters()).length === 1)
+    expect(seen).toEqual(['1 one', '3 three'])
+    expect(Buffer.from((await letters())[0]!.payload).toString()).toBe('{"n":2}')
+  },
+)
+
+test('a key that another program wrote in a form that is ours by half holds up nothing', async () => {
+  await using bus = createBus({ service: 'orders', transport, logger: silentLogger, onError() {} })
+  const seen: number[] = []
+  await bus.publish(Created, { n: 1 })
+  await database.pool.query(
+    'insert into evt_transport_message (topic_id, partition, epoch, key, headers, payload) select topic_id, partition, epoch, $1, headers, payload from evt_transport_message',
+    ['\u0001"'],
+  )
+  await bus.subscribe(Created, ({ n }) => void seen.push(n), { group: 'a' })
+  await until(() => seen.length === 2)
+})
