@@ -5,6 +5,7 @@ import type { LocalTransport } from '../memory/local.ts'
 import type { Publication } from '../publication.ts'
 import type { Published } from '../publish-options.ts'
 import type { Outgoing, PublishFailure, Transport } from '../transport.ts'
+import { hold } from './holding.ts'
 
 interface Waiting extends Publication<Waiting> {}
 interface PublisherParts {
@@ -31,6 +32,9 @@ export class Publisher {
   /** Of those in the queue: nobody waits for them any more. */
   #givenUp = 0
   #flushing = false
+  /** Looks whether there is anything to hold the process for, when the turn of the event loop in which it was sent is over. */
+  #turn: NodeJS.Immediate | undefined
+  #letGo: (() => void) | undefined
   #idle: (() => void)[] = []
   readonly #unconfirmed = new Set<() => void>()
   /** The last failure, until a publish succeeds. */
@@ -61,7 +65,7 @@ export class Publisher {
     accepted.resolve = resolvePublished
     accepted.reject = rejectPublished
     accepted.waiter = this.#confirm
-    this.#pending.add(accepted)
+    this.#watch(accepted)
     return published
   }
   #enqueue(outgoing: Outgoing): Promise<Published> {
@@ -77,11 +81,19 @@ export class Publisher {
         dueMs: 0,
         isDue: false,
       }
-      this.#pending.add(waiting)
+      this.#watch(waiting)
       this.#queue.push(waiting)
       if (this.#flushing) return
       this.#flushing = true
       void Promise.resolve().then(() => this.#flush())
+    })
+  }
+  /** Somebody awaits it: until it ends this process must not, for lack of anything else to do. */
+  #watch(waiting: Waiting): void {
+    this.#pending.add(waiting)
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined
+      if (this.#pending.size > 0) this.#letGo ??= hold()
     })
   }
   /** One call of the transport with no time limit and no queue: for a relay, which has its own. */
@@ -179,7 +191,10 @@ export class Publisher {
     if (!this.#pending.remove(waiting)) return
     if (failure === undefined) waiting.resolve(publishedOver(waiting.outgoing))
     else waiting.reject(this.#error(waiting.outgoing, failure))
-    if (this.#pending.size === 0 && this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
+    if (this.#pending.size > 0) return
+    this.#letGo?.()
+    this.#letGo = undefined
+    if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
   #error(outgoing: Outgoing, { outcome, error: cause }: Pick<PublishFailure, 'outcome' | 'error'>): Error {
     const { name } = this.#parts.transport
