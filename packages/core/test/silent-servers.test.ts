@@ -1,4 +1,4 @@
-import { type Consumer, type ConsumerEvents, isEvtError, type Transport } from '../src/index.ts'
+import { type Consumer, type ConsumerEvents, type Delivery, isEvtError, type Transport } from '../src/index.ts'
 import { door, makeRig, type Numbered, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
@@ -77,6 +77,37 @@ test('what still waits when its lease has certainly ended, because it cannot be 
   expect(begun).toEqual(['1 at 0'])
   expect(subscription.stats()).toMatchObject({ waiting: 0, lost: 2 })
 })
+
+test.each([
+  {
+    what: 'ends well, and is acknowledged where nobody else had the message',
+    fails: false,
+    acknowledged: 1,
+    released: 0,
+  },
+  { what: 'fails, and is given back with no attempt used', fails: true, acknowledged: 0, released: 1 },
+])(
+  'a handler whose lease has certainly ended is told by its signal; it $what',
+  async ({ fails, acknowledged, released }) => {
+    const wrap = withConsumers(() => ({
+      extend: () => Promise.reject(new Error('cut off')),
+      // A server that nobody reached did not give the message to anybody.
+      settle: async () => [],
+    }))
+    await using rig = makeRig({ wrap })
+    const told: unknown[] = []
+    const handler = async (_tick: Numbered, { signal }: Delivery) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      told.push([rig.clock.monotonicMs(), signal.reason.code])
+      if (fails) throw signal.reason
+    }
+    const subscription = await rig.bus.subscribe(Tick, handler, { group: 'a', leaseMs: 30_000, timeoutMs: 500_000 })
+    await rig.bus.publish(Tick, { n: 1 })
+    await rig.clock.advance(45_000)
+    expect(told).toEqual([[40_000, 'EVT_LEASE_LOST']])
+    expect(subscription.stats()).toMatchObject({ acknowledged, released, lost: 0, retried: 0 })
+  },
+)
 
 test('a settlement that is not answered makes the health tell, until it is', async () => {
   let answer: () => void = () => {}

@@ -34,5 +34,5 @@ function findFolder(start: string): string {
     if (existsSync(candidate)) return candidate
     if (existsSync(join(folder, 'package.json')) && !/[\\/]dist[\\/]?/.test(folder)) break
   }
-  throw new Error(`No migrations folder above ${start}`)
+  throw new Error(`No migrations folder above ${start}: leave packages that read migrations out of a bundle`)
 }

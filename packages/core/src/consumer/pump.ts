@@ -73,10 +73,11 @@ export class Pump implements LocalReceiver, Starting {
         const lost = new Set(deliveries)
         this.#lose((entry) => lost.has(entry.received))
       },
-      // What runs goes on: its settlement tells whether somebody else has the message.
+      // What runs is told, and is settled all the same: the settlement tells whether somebody else has the message.
       ended: (deliveries) => {
         const ended = new Set(deliveries)
         this.#lose((entry) => entry.state !== 'running' && ended.has(entry.received))
+        for (const entry of this.#holdings.running.items()) if (ended.has(entry.received)) abortAsLost(entry)
       },
       report: (error) => work.report(error, 'extend'),
     })
@@ -254,13 +255,7 @@ export class Pump implements LocalReceiver, Starting {
     this.#parts.stats.lost += 1
     entry.lost = true
     entry.timer?.cancel()
-    if (entry.state === 'running') {
-      const messageId = entry.delivery?.id ?? entry.received.position
-      entry.delivery?.abort(
-        evtError('EVT_LEASE_LOST', 'The lease was lost; another consumer may have this message', { messageId }),
-      )
-      return
-    }
+    if (entry.state === 'running') return abortAsLost(entry)
     if (entry.state === 'held') this.#holdings.held -= 1
     else this.#holdings.unwait(entry)
     this.#endings.forget(entry)
@@ -313,4 +308,11 @@ export class Pump implements LocalReceiver, Starting {
     if (!(await within(clock, deadlineMs + consumerGraceMs, consumer.close())))
       work.report(new Error('The consumer has not closed in time and is left behind'), 'close')
   }
+}
+
+function abortAsLost({ delivery, received }: Entry): void {
+  const messageId = delivery?.id ?? received.position
+  delivery?.abort(
+    evtError('EVT_LEASE_LOST', 'The lease was lost; another consumer may have this message', { messageId }),
+  )
 }

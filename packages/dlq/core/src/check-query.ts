@@ -19,6 +19,10 @@ export function pageLimit(page: DlqPageOptions): number {
   return wholeNumber('limit', page.limit, { min: 1, max: 500, default: 100 })
 }
 
+export function checkId(id: string): void {
+  if (typeof id !== 'string') throw invalidOption('id', 'expected the id of a dead letter')
+}
+
 function checkText(option: string, value: unknown): void {
   if (value !== undefined && typeof value !== 'string') throw invalidOption(option, 'expected text')
 }

@@ -1,5 +1,5 @@
 import './errors.ts'
 
-export { checkFilter, pageLimit } from './check-query.ts'
+export { checkFilter, checkId, pageLimit } from './check-query.ts'
 export type { DlqFilter, DlqPage, DlqPageOptions, DlqStore } from './dlq-store.ts'
 export { memoryDlqStore } from './memory-dlq-store.ts'

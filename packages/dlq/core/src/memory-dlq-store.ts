@@ -1,5 +1,5 @@
 import { checkKnown, type DeadLetterEntry, evtError, wholeNumber } from '@evt/core'
-import { checkFilter, pageLimit } from './check-query.ts'
+import { checkFilter, checkId, pageLimit } from './check-query.ts'
 import type { DlqFilter, DlqStore } from './dlq-store.ts'
 import type {} from './errors.ts'
 
@@ -32,7 +32,10 @@ export function memoryDlqStore(options: { readonly maxEntries?: number | undefin
       const letters = matching({ consumer }).filter((entry) => entry.topic === topic)
       return keys.filter((key) => letters.some((entry) => entry.key === key))
     },
-    get: async (id) => entries.get(id),
+    async get(id) {
+      checkId(id)
+      return entries.get(id)
+    },
     async list(filter = {}, page = {}) {
       const limit = pageLimit(page)
       const { cursor } = page

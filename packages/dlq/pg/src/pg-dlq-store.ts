@@ -1,5 +1,5 @@
 import { checkKnown, type DeadLetterEntry, withoutPrototype } from '@evt/core'
-import { checkFilter, type DlqFilter, type DlqStore, pageLimit } from '@evt/dlq'
+import { checkFilter, checkId, type DlqFilter, type DlqStore, pageLimit } from '@evt/dlq'
 import {
   arrayLiteral,
   decodeText,
@@ -93,6 +93,7 @@ export function pgDlqStore(options: PgDlqOptions): PgDlqStore {
       return (rows as { key: string }[]).map((row) => decodeText(row.key))
     },
     async get(id) {
+      checkId(id)
       const [row] = await ask('Reading a dead letter', `select ${read} from ${table} where id = $1`, [encodeText(id)])
       return row === undefined ? undefined : toEntry(row as Row)
     },

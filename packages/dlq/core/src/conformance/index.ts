@@ -101,7 +101,7 @@ export function dlqStoreCases(create: () => Promise<DlqStore>): readonly Conform
       },
     },
     {
-      name: 'a filter or page that would be read as another one is refused by name',
+      name: 'a filter or page that would be read as another one, or an id that is none, is refused by name',
       async run() {
         const store = await create()
         await store.append([sample('1')])
@@ -122,6 +122,8 @@ export function dlqStoreCases(create: () => Promise<DlqStore>): readonly Conform
             expectThat(named === option, `it is refused: ${option}`)
           }
         }
+        const error = await failureOf(store.get(5 as never))
+        expectThat(isEvtError(error, 'EVT_OPTION_INVALID') && error.details.option === 'id', 'an id is text')
       },
     },
     {
