@@ -5,6 +5,7 @@ import type { LocalTransport } from '../memory/local.ts'
 import type { Publication } from '../publication.ts'
 import type { Published } from '../publish-options.ts'
 import type { Outgoing, PublishFailure, Transport } from '../transport.ts'
+import { nextTurn } from '../turns.ts'
 import { hold } from './holding.ts'
 
 interface Waiting extends Publication<Waiting> {}
@@ -33,7 +34,7 @@ export class Publisher {
   #givenUp = 0
   #flushing = false
   /** Looks whether there is anything to hold the process for, when the turn of the event loop in which it was sent is over. */
-  #turn: NodeJS.Immediate | undefined
+  #isTurning = false
   #letGo: (() => void) | undefined
   #idle: (() => void)[] = []
   readonly #unconfirmed = new Set<() => void>()
@@ -91,8 +92,10 @@ export class Publisher {
   /** Somebody awaits it: until it ends this process must not, for lack of anything else to do. */
   #watch(waiting: Waiting): void {
     this.#pending.add(waiting)
-    this.#turn ??= setImmediate(() => {
-      this.#turn = undefined
+    if (this.#isTurning) return
+    this.#isTurning = true
+    void nextTurn().then(() => {
+      this.#isTurning = false
       if (this.#pending.size > 0) this.#letGo ??= hold()
     })
   }

@@ -1,5 +1,6 @@
 import { evtError } from '../errors.ts'
 import type { Room, TransportDelivery } from '../transport.ts'
+import { afterPromises, nextTurn } from '../turns.ts'
 import type { PumpParts } from './pump-parts.ts'
 import { ReadWatch } from './read-watch.ts'
 
@@ -57,7 +58,7 @@ export class Reader {
           this.#wakeLoop = resolve
         })
         // Others end in this turn of the event loop: one call asks for the room that all of them leave.
-        await new Promise((resolve) => setImmediate(resolve))
+        await nextTurn()
         continue
       }
       try {
@@ -67,7 +68,7 @@ export class Reader {
         this.failing = undefined
         this.#onReceived(received)
         // Handlers that need nothing but promises end before it. No later: a broker that has sent all it was asked for waits.
-        if (received.length > 0) await new Promise<void>((resolve) => process.nextTick(resolve))
+        if (received.length > 0) await afterPromises()
       } catch (error) {
         this.#watch.end()
         if (this.#stopped) return

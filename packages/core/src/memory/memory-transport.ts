@@ -12,6 +12,7 @@ import type {
   TransportDeadLetter,
   TransportSupport,
 } from '../transport.ts'
+import { nextTurn } from '../turns.ts'
 import { makeLocal, makeLocalConsumer } from './local.ts'
 import { MemoryGroup } from './memory-group.ts'
 import type { Lease } from './memory-item.ts'
@@ -222,7 +223,7 @@ function memoryConsumer(group: MemoryGroup, spec: ConsumeSpec, onClose: () => vo
   const consumer: Consumer = {
     async read(room, signal) {
       // A backlog could be read and handled without the event loop turning once: timers and sockets go in between.
-      if (isBacklog) await new Promise((resolve) => setImmediate(resolve))
+      if (isBacklog) await nextTurn()
       while (!signal.aborted && !closed) {
         const taken = group.take(holder, room, spec.leaseMs, ordered)
         isBacklog = taken.length > 0
