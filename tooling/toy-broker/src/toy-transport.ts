@@ -174,7 +174,9 @@ function toDelivery({ position, token, ...delivery }: WireDelivery, leaseMs: num
 }
 function startOf(from: StartAt): unknown {
   if (typeof from === 'string') return from
-  return from instanceof Date ? { atMs: from.getTime() } : { after: Number(from.position) }
+  if (from instanceof Date) return { atMs: from.getTime() }
+  if (!/^\d+$/.test(from.position)) throw invalidOption('startAt', 'expected the position of a message of this topic')
+  return { after: Number(from.position) }
 }
 
 interface Client {
