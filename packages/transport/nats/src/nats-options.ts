@@ -4,7 +4,7 @@ import { checkSubject } from './names.ts'
 
 /** What both transports of this package take. */
 export interface NatsConnectionOptions {
-  /** A `NatsConnection` of `nats`, which its creator closes, or a function that makes one, which the transport closes. */
+  /** A `NatsConnection` of `nats`, which its creator closes, or a function that makes one, which the last bus over the transport closes. */
   readonly connection: NatsConnectionSource
   /** What subjects (and streams) begin with. Default nothing for NATS core, `js` for JetStream. */
   readonly prefix?: string | undefined
