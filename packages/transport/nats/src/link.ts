@@ -7,7 +7,7 @@ import type {
   NatsServerInfo,
   NatsSubscription,
 } from './client.ts'
-import { denied, unavailable } from './errors.ts'
+import { cannotConnect, denied, unavailable } from './errors.ts'
 import { type Listening, listen } from './listening.ts'
 
 /** Gets an answer with the number of what it answers, or undefined when none can come any more. */
@@ -45,7 +45,7 @@ export interface LinkOptions {
 }
 
 export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock }: LinkOptions): Promise<Link> {
-  const client = typeof connection === 'function' ? await connection() : connection
+  const client = typeof connection === 'function' ? await connect(connection) : connection
   if (client.isClosed()) throw unavailable('Opening', 'the connection is closed')
   const inbox = `${inboxPrefix}.${uuidv7(clock.nowMs())}`
   const nameAt = inbox.length + 1
@@ -199,4 +199,12 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
     },
   }
   return link
+}
+
+async function connect(make: () => Promise<NatsClient>): Promise<NatsClient> {
+  try {
+    return await make()
+  } catch (error) {
+    throw cannotConnect(error)
+  }
 }
