@@ -67,7 +67,7 @@ export interface Transport {
   readonly name: string
   /** Final once `open` has resolved. */
   readonly supports: TransportSupport
-  /** Connects and probes the server. Called once; a rejection may be followed by another call. */
+  /** Connects and probes the server. Called once by each bus; a rejection may be followed by another call. */
   open(): Promise<void>
   /**
    * Creates or verifies a topic and answers how it is. Partitions are fixed by whoever declares the topic first: another

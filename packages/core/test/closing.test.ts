@@ -258,6 +258,46 @@ test('a subscribe that the bus closes over is refused and leaves nobody reading'
   expect([open, rig.bus.describe().subscriptions]).toEqual([0, []])
 })
 
+test('a subscribe that the closing transport refuses is told that the bus has closed', async () => {
+  const closed = door()
+  const refusal = new Error('the connection has ended')
+  await using rig = makeRig({
+    wrap: (memory) => ({
+      ...memory,
+      async declare() {
+        await closed.opened
+        throw refusal
+      },
+      close: async () => closed.open(),
+    }),
+  })
+  const subscribing = failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))
+  await settle()
+  await rig.bus.close()
+  expect(await subscribing).toMatchObject({ code: 'EVT_BUS_CLOSED', cause: refusal })
+})
+
+test('what waits for middleware to start opens no transport once the bus has closed', async () => {
+  const started = door()
+  let opens = 0
+  await using rig = makeRig({
+    wrap: (memory) => ({
+      ...memory,
+      async open() {
+        opens += 1
+      },
+    }),
+    bus: { use: [{ name: 'slow', start: () => started.opened }] },
+  })
+  const subscribing = failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))
+  const publishing = failureOf(() => rig.bus.publish(Tick, { n: 1 }))
+  await rig.bus.close()
+  started.open()
+  expect((await subscribing).code).toBe('EVT_BUS_CLOSED')
+  await publishing
+  expect(opens).toBe(0)
+})
+
 test('a publish that waits for room ends when the bus closes, with a typed error', async () => {
   await using rig = makeRig({ memory: { maxMessages: 1 } })
   await rig.bus.subscribe(Tick, () => new Promise(() => {}), { group: 'a' })

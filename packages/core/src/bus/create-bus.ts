@@ -194,7 +194,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       await start()
     } catch (error) {
       await Promise.allSettled(started.map((subscription) => subscription.close({ deadlineMs: 0 })))
-      throw error
+      // A transport that ends meanwhile says so in its own way, which is not what went wrong.
+      throw state === 'open' || isEvtError(error, 'EVT_BUS_CLOSED') ? error : busClosed(service, error)
     }
     return started
   }
@@ -390,6 +391,6 @@ function checkSignals(signals: readonly NodeJS.Signals[]): void {
 function checkTransport(option: string, transport: Transport): void {
   checkMethods(option, transport, ['open', 'declare', 'publish', 'consume', 'close'])
 }
-function busClosed(service: string): Error {
-  return evtError('EVT_BUS_CLOSED', `The bus "${service}" is closed`, { service })
+function busClosed(service: string, cause?: unknown): Error {
+  return evtError('EVT_BUS_CLOSED', `The bus "${service}" is closed`, { service }, { cause })
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts'
+import { evtError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
 import { type LocalTransport, localTransport } from '../memory/local.ts'
 import { encodeTopic } from '../names.ts'
@@ -27,6 +28,7 @@ export class TransportPort {
   readonly #parts: PortParts
   #opening: Promise<void> | undefined
   #isOpen = false
+  #isClosed = false
   #cannotOpen: unknown
   readonly #trimmer: Trimmer
   readonly #declared = new Map<string, Promise<Topic> | Topic>()
@@ -57,6 +59,11 @@ export class TransportPort {
   }
   async open(): Promise<void> {
     if (this.#isOpen) return
+    // Nobody would close what opened now.
+    if (this.#isClosed) {
+      const text = `The transport ${this.name} has closed`
+      throw evtError('EVT_TRANSPORT_CLOSED', text, { transport: this.name })
+    }
     this.#opening ??= this.transport.open().then(
       () => {
         this.#isOpen = true
@@ -118,6 +125,7 @@ export class TransportPort {
     return consumer
   }
   async close(limitMs: number): Promise<void> {
+    this.#isClosed = true
     const opening = this.#opening
     if (opening === undefined) return
     if (!(await within(this.#parts.clock, limitMs, Promise.allSettled([opening])))) {

@@ -52,7 +52,7 @@ export interface NatsHeaders extends Iterable<[string, string[]]> {
   get(name: string): string
 }
 
-/** A connection, which stays its owner's, or a function that makes one, which is then closed with the transport. */
+/** A connection, which stays its owner's, or a function that makes one, which is closed by the last bus over the transport. */
 export type NatsConnectionSource = NatsClient | (() => Promise<NatsClient>)
 
 /** Headers that are encoded once, in the form in which the client takes them. */

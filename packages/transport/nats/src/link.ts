@@ -7,7 +7,7 @@ import type {
   NatsServerInfo,
   NatsSubscription,
 } from './client.ts'
-import { denied, unavailable } from './errors.ts'
+import { cannotConnect, denied, unavailable } from './errors.ts'
 import { type Listening, listen } from './listening.ts'
 
 /** Gets an answer with the number of what it answers, or undefined when none can come any more. */
@@ -45,7 +45,7 @@ export interface LinkOptions {
 }
 
 export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock }: LinkOptions): Promise<Link> {
-  const client = typeof connection === 'function' ? await connection() : connection
+  const client = typeof connection === 'function' ? await connect(connection) : connection
   if (client.isClosed()) throw unavailable('Opening', 'the connection is closed')
   const inbox = `${inboxPrefix}.${uuidv7(clock.nowMs())}`
   const nameAt = inbox.length + 1
@@ -54,6 +54,7 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
   const denials = new Set<(subject: string, error: Error) => void>()
   let answers: Listening | undefined
   let connected = true
+  let closing = false
   let asked = 0
   const loseAnswers = () => {
     for (const take of [...expected.values()]) take(undefined, 0)
@@ -78,7 +79,7 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
   void watch()
 
   const flush = async (operation: string) => {
-    if (!connected) throw unavailable(operation, 'there is no connection to NATS')
+    if (!link.connected) throw unavailable(operation, 'there is no connection to NATS')
     let stopWaiting: (error: Error) => void = () => {}
     const late = new Promise<never>((_resolve, reject) => {
       stopWaiting = reject
@@ -118,7 +119,7 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
       return client.info ?? { version: '0', max_payload: 0 }
     },
     get connected() {
-      return connected && !client.isClosed()
+      return connected && !closing && !client.isClosed()
     },
     obstacle(operation) {
       if (!link.connected) return unavailable(operation, 'there is no connection to NATS')
@@ -194,9 +195,20 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
       return () => denials.delete(run)
     },
     async close() {
+      // Whoever still waits for an answer would wait in vain until its time limit.
+      closing = true
+      lose()
       if (typeof connection === 'function') await client.close()
       else answers?.unsubscribe()
     },
   }
   return link
+}
+
+async function connect(make: () => Promise<NatsClient>): Promise<NatsClient> {
+  try {
+    return await make()
+  } catch (error) {
+    throw cannotConnect(error)
+  }
 }

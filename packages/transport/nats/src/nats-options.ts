@@ -1,10 +1,10 @@
-import { type Clock, checkFunction, checkKnown, invalidOption, systemClock, wholeNumber } from '@evt/core'
+import { type Clock, checkKnown, invalidOption, systemClock, wholeNumber } from '@evt/core'
 import type { NatsConnectionSource } from './client.ts'
 import { checkSubject } from './names.ts'
 
 /** What both transports of this package take. */
 export interface NatsConnectionOptions {
-  /** A `NatsConnection` of `nats`, which its creator closes, or a function that makes one, which the transport closes. */
+  /** A `NatsConnection` of `nats`, which its creator closes, or a function that makes one, which the last bus over the transport closes. */
   readonly connection: NatsConnectionSource
   /** What subjects (and streams) begin with. Default nothing for NATS core, `js` for JetStream. */
   readonly prefix?: string | undefined
@@ -35,14 +35,13 @@ export interface NatsSettings extends ConnectionSettings {
 
 export const knownConnection: readonly string[] = ['connection', 'prefix', 'inboxPrefix', 'answerTimeoutMs', 'clock']
 
+const methods = ['publish', 'subscribe', 'flush', 'status', 'reconnect'] as const
+
 export function readConnection(options: NatsConnectionOptions, defaultPrefix: string): ConnectionSettings {
   const { connection, inboxPrefix } = options
-  if (typeof connection !== 'function') {
-    if (typeof connection !== 'object' || connection === null)
-      throw invalidOption('connection', 'expected a connection')
-    for (const method of ['publish', 'subscribe', 'flush', 'status', 'reconnect'] as const)
-      checkFunction(`connection.${method}`, connection[method])
-  }
+  // What `connect` returns is only the promise of a connection, which is easily forgotten.
+  if (typeof connection !== 'function' && methods.some((method) => typeof connection?.[method] !== 'function'))
+    throw invalidOption('connection', 'expected a NatsConnection or a function that makes one')
   const prefix = options.prefix ?? defaultPrefix
   return {
     connection,

@@ -1,5 +1,6 @@
 import { evtError, type PublishFailure, type Transport, type TransportSupport } from '@evt/core'
 import { messageEncoder } from './encode-message.ts'
+import { held } from './held.ts'
 import { type Link, openLink } from './link.ts'
 import { checkSubject } from './names.ts'
 import { natsConsumer } from './nats-consumer.ts'
@@ -17,20 +18,23 @@ export function natsTransport(options: NatsTransportOptions): Transport {
     const text = `The transport nats does not support ${option}: NATS core keeps nothing`
     return evtError('EVT_OPTION_UNSUPPORTED', text, { option, transport: 'nats' })
   }
+  const open = async () => {
+    const opened = await openLink(settings)
+    const { headers, version, max_payload } = opened.info
+    if (headers !== true) {
+      await opened.close()
+      throw evtError('EVT_NATS_SERVER', `NATS ${version} carries no headers`, { version, needed: '2.2' })
+    }
+    link = opened
+    supports = natsSupport(max_payload)
+  }
+  const connection = held(open, async () => link?.close())
   return {
     name: 'nats',
     get supports() {
       return supports
     },
-    async open() {
-      link = await openLink(settings)
-      const { headers, version, max_payload } = link.info
-      if (headers !== true) {
-        await link.close()
-        throw evtError('EVT_NATS_SERVER', `NATS ${version} carries no headers`, { version, needed: '2.2' })
-      }
-      supports = natsSupport(max_payload)
-    },
+    open: connection.take,
     async declare({ name, partitions }) {
       subjectOf(name)
       if (partitions === undefined) return { name, partitions }
@@ -78,9 +82,7 @@ export function natsTransport(options: NatsTransportOptions): Transport {
     async removeDeadLetters() {
       throw keepsNone('removeDeadLetters')
     },
-    async close() {
-      await link?.close()
-    },
+    close: connection.leave,
   }
 }
 

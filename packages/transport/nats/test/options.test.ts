@@ -10,7 +10,8 @@ type Options = NatsTransportOptions & JetstreamTransportOptions
 
 const both: readonly (readonly [string, unknown])[] = [
   ['connection', undefined],
-  ['connection.flush', { publish() {}, subscribe() {}, status() {}, reconnect() {} }],
+  ['connection', 'nats://localhost:4222'],
+  ['connection', { publish() {}, subscribe() {}, status() {}, reconnect() {} }],
   ['answerTimeoutMs', 99],
   ['answerTimeoutMs', 60_001],
 ]
@@ -33,9 +34,16 @@ const kinds = [
 for (const [name, create, wrong] of kinds) {
   describe(`the options of ${name}`, () => {
     test.each(wrong)('%s is checked: %j', (option, value) => {
-      const given = { connection, [option.split('.')[0]!]: value } as Options
+      const given = { connection, [option]: value } as Options
       expect(() => create(given)).toThrow(
         expect.objectContaining({ code: 'EVT_OPTION_INVALID', details: expect.objectContaining({ option }) }),
+      )
+    })
+
+    test('the promise of a connection that nobody awaited is refused by what is expected in its place', () => {
+      const promise = Promise.resolve({})
+      expect(() => create({ connection: promise } as unknown as Options)).toThrow(
+        'Option "connection": expected a NatsConnection or a function that makes one',
       )
     })
 
