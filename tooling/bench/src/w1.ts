@@ -110,7 +110,7 @@ function ours(name: string, handlers: number, { middlewares = 0, isOff = false }
         rateLimit: undefined,
         circuit: false,
         latestOnly: false,
-        use: [{ name: 'idle' }],
+        use: [],
       }
       const bus: Bus = createBus({
         service: 'bench',
