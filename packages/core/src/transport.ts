@@ -67,7 +67,7 @@ export interface Transport {
   readonly name: string
   /** Final once `open` has resolved. */
   readonly supports: TransportSupport
-  /** Connects and probes the server. Called once by each bus; a rejection may be followed by another call. */
+  /** Connects and probes the server. Called for the first bus over it; a rejection may be followed by another call. */
   open(): Promise<void>
   /**
    * Creates or verifies a topic and answers how it is. Partitions are fixed by whoever declares the topic first: another
@@ -89,7 +89,7 @@ export interface Transport {
   readDeadLetters(topic: string, page: DeadLetterPage): Promise<readonly TransportDeadLetter[]>
   /** Removes dead letters from the transport's place; those that are gone already are passed over. */
   removeDeadLetters(topic: string, ids: readonly string[]): Promise<void>
-  /** Lets go of everything. Consumers are closed before. */
+  /** Lets go of everything. Called after the last bus over it has closed its consumers. */
   close(): Promise<void>
 }
 

@@ -5,6 +5,7 @@ import { type LocalTransport, localTransport } from '../memory/local.ts'
 import { encodeTopic } from '../names.ts'
 import type { Consumer, ConsumerEvents, ConsumeSpec, Topic, Transport } from '../transport.ts'
 import { within } from '../within.ts'
+import { type OpenTransport, openTransport } from './open-transports.ts'
 import { Publisher } from './publisher.ts'
 import { Trimmer } from './trimmer.ts'
 
@@ -26,6 +27,7 @@ export class TransportPort {
   /** Where the transport is one of this process. */
   readonly local: LocalTransport | undefined
   readonly #parts: PortParts
+  readonly #open: OpenTransport
   #opening: Promise<void> | undefined
   #isOpen = false
   #isClosed = false
@@ -39,6 +41,7 @@ export class TransportPort {
     this.name = parts.name
     this.transport = parts.transport
     this.local = localTransport(parts.transport)
+    this.#open = openTransport(parts.transport)
     this.publisher = new Publisher({
       transport: parts.transport,
       clock: parts.clock,
@@ -64,7 +67,7 @@ export class TransportPort {
       const text = `The transport ${this.name} has closed`
       throw evtError('EVT_TRANSPORT_CLOSED', text, { transport: this.name })
     }
-    this.#opening ??= this.transport.open().then(
+    this.#opening ??= this.#open.take().then(
       () => {
         this.#isOpen = true
       },
@@ -131,13 +134,13 @@ export class TransportPort {
     if (!(await within(this.#parts.clock, limitMs, Promise.allSettled([opening])))) {
       this.#parts.report(new Error(`The transport ${this.name} has not opened in time and is left behind`), 'close')
       // Whoever gets a connection after all has no use for it any more.
-      opening.then(() => this.transport.close()).catch(() => undefined)
+      opening.then(() => this.#open.leave()).catch(() => undefined)
       return
     }
     await this.#trimmer.close()
     if (!this.#isOpen) return
     await this.#tellLeftBehind()
-    await this.transport.close()
+    await this.#open.leave()
   }
   /** What a transport of this process still holds ends with it. */
   async #tellLeftBehind(): Promise<void> {

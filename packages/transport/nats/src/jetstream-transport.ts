@@ -4,7 +4,6 @@ import { type DeadLetter, encodeLetter, readLetters, removeLetters } from './dea
 import { type Durable, durableInfo, durablesOf, ensureDurable, startingAt } from './durables.ts'
 import { messageEncoder } from './encode-message.ts'
 import { missing } from './errors.ts'
-import { held } from './held.ts'
 import { type Ask, jsApi, jsCode } from './js-api.ts'
 import { jsConsumer } from './js-consumer.ts'
 import { type JetstreamTransportOptions, readJetstreamOptions } from './js-options.ts'
@@ -53,30 +52,28 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
       throw error
     }
   }
-  const open = async () => {
-    const link = await openLink(settings)
-    try {
-      const { version, headers, jetstream, max_payload } = link.info
-      const [major = 0, minor = 0] = version.split('.').map(Number)
-      const needed = headers !== true || jetstream !== true ? 'JetStream' : '2.9'
-      if (needed === 'JetStream' || major < 2 || (major === 2 && minor < 9))
-        throw evtError('EVT_NATS_SERVER', `NATS ${version} will not do: ${needed} is needed`, { version, needed })
-      await link.hear()
-      const ask = jsApi(link)
-      opened = { link, ask, streams: createStreams(ask, settings) }
-      supports = jetstreamSupport(max_payload - reservedBytes(max_payload), settings)
-    } catch (error) {
-      await link.close()
-      throw error
-    }
-  }
-  const connection = held(open, async () => opened?.link.close())
   return {
     name: 'jetstream',
     get supports() {
       return supports
     },
-    open: connection.take,
+    async open() {
+      const link = await openLink(settings)
+      try {
+        const { version, headers, jetstream, max_payload } = link.info
+        const [major = 0, minor = 0] = version.split('.').map(Number)
+        const needed = headers !== true || jetstream !== true ? 'JetStream' : '2.9'
+        if (needed === 'JetStream' || major < 2 || (major === 2 && minor < 9))
+          throw evtError('EVT_NATS_SERVER', `NATS ${version} will not do: ${needed} is needed`, { version, needed })
+        await link.hear()
+        const ask = jsApi(link)
+        opened = { link, ask, streams: createStreams(ask, settings) }
+        supports = jetstreamSupport(max_payload - reservedBytes(max_payload), settings)
+      } catch (error) {
+        await link.close()
+        throw error
+      }
+    },
     async declare(topic) {
       const { name, partitions } = await opened!.streams.declare(topic)
       return { name, partitions }
@@ -236,6 +233,8 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
       const { ask, streams } = opened!
       await removeLetters(ask, streams.side(name, 'dead'), ids)
     },
-    close: connection.leave,
+    async close() {
+      await opened?.link.close()
+    },
   }
 }

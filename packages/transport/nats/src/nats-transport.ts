@@ -1,6 +1,5 @@
 import { evtError, type PublishFailure, type Transport, type TransportSupport } from '@evt/core'
 import { messageEncoder } from './encode-message.ts'
-import { held } from './held.ts'
 import { type Link, openLink } from './link.ts'
 import { checkSubject } from './names.ts'
 import { natsConsumer } from './nats-consumer.ts'
@@ -18,23 +17,21 @@ export function natsTransport(options: NatsTransportOptions): Transport {
     const text = `The transport nats does not support ${option}: NATS core keeps nothing`
     return evtError('EVT_OPTION_UNSUPPORTED', text, { option, transport: 'nats' })
   }
-  const open = async () => {
-    const opened = await openLink(settings)
-    const { headers, version, max_payload } = opened.info
-    if (headers !== true) {
-      await opened.close()
-      throw evtError('EVT_NATS_SERVER', `NATS ${version} carries no headers`, { version, needed: '2.2' })
-    }
-    link = opened
-    supports = natsSupport(max_payload)
-  }
-  const connection = held(open, async () => link?.close())
   return {
     name: 'nats',
     get supports() {
       return supports
     },
-    open: connection.take,
+    async open() {
+      const opened = await openLink(settings)
+      const { headers, version, max_payload } = opened.info
+      if (headers !== true) {
+        await opened.close()
+        throw evtError('EVT_NATS_SERVER', `NATS ${version} carries no headers`, { version, needed: '2.2' })
+      }
+      link = opened
+      supports = natsSupport(max_payload)
+    },
     async declare({ name, partitions }) {
       subjectOf(name)
       if (partitions === undefined) return { name, partitions }
@@ -82,7 +79,9 @@ export function natsTransport(options: NatsTransportOptions): Transport {
     async removeDeadLetters() {
       throw keepsNone('removeDeadLetters')
     },
-    close: connection.leave,
+    async close() {
+      await link?.close()
+    },
   }
 }
 
