@@ -25,10 +25,6 @@ export interface PgTransaction {
    * statement that is to share a round trip with COMMIT.
    */
   beforeCommit(hook: (query: PgQuery) => Promise<LastStatement | undefined>): boolean
-  /** The present moment, for `isUndone`. */
-  mark(): number
-  /** Whether a rollback to a savepoint has taken back what was done at that moment. */
-  isUndone(mark: number): boolean
   /** Runs after COMMIT, outside the transaction; must not throw. False where somebody else commits: then it never runs. */
   afterCommit(hook: () => void): boolean
   readonly [control]: TransactionControl
@@ -37,11 +33,15 @@ export interface PgTransaction {
 // A registered symbol, so that two installed copies of this package recognise each other's transactions.
 export const control: unique symbol = Symbol.for('evt.pg.transaction') as never
 
-/** What nested runs need of a transaction they join. */
+/** What nested runs and buffers need of a transaction they join. */
 export interface TransactionControl {
   readonly isOpen: boolean
   /** Counts a nested run in. The function returned counts it out; a failure dooms the transaction. */
   enter(): (failure?: { readonly error: unknown }) => void
+  /** The present moment, for `isUndone`. */
+  readonly mark: () => number
+  /** Whether a rollback to a savepoint has taken back what was done at that moment. */
+  readonly isUndone: (mark: number) => boolean
 }
 
 export function isPgTransaction(value: unknown): value is PgTransaction {

@@ -94,6 +94,8 @@ export function openTransaction(queryable: PgQueryable, scope: string, opening: 
         doom ??= failed
       }
     },
+    mark: () => savepoints?.mark() ?? 0,
+    isUndone: (mark: number) => savepoints?.isUndone(mark) === true,
   }
   const checkOpen = () => {
     if (!state.isOpen) throw ended()
@@ -106,8 +108,6 @@ export function openTransaction(queryable: PgQueryable, scope: string, opening: 
       savepoints?.see(sql)
       return send<Row>(sql, values)
     },
-    mark: () => savepoints?.mark() ?? 0,
-    isUndone: (mark) => savepoints?.isUndone(mark) === true,
     beforeCommit(hook) {
       checkOpen()
       if (isOwned) before.push(hook)

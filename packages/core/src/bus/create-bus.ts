@@ -220,8 +220,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       }
     }
     // A server that has gone silent must not keep a process from ending.
-    const inTime = async (what: string, graceMs: number, work: Promise<unknown>) => {
-      if (await within(clock, leftMs() + graceMs, work)) return
+    const inTime = async (what: string, longerMs: number, work: Promise<unknown>) => {
+      if (await within(clock, leftMs() + longerMs, work)) return
       report(new Error(`${what} has not ended in time and is left behind`), 'close')
     }
     await Promise.all([...subscriptions].map((subscription) => attempt(() => subscription.close({ deadlineMs }))))

@@ -1,6 +1,7 @@
 import { checkFunction, checkKnown, type Outbox, type StoredMessage } from '@evt/core'
 import { createRelay, type OutboxStore, type Relay, type RelayOptions } from '@evt/outbox'
 import {
+  CommitBuffer,
   migrate,
   type PgListenPool,
   type PgPoolLike,
@@ -50,12 +51,6 @@ export interface PgOutbox extends Outbox<PgTransaction>, Omit<PgTransactions, 'a
   count: OutboxStore<never>['count']
 }
 
-/** What one call added to a transaction, and when. */
-interface Buffered {
-  readonly mark: number
-  readonly messages: readonly StoredMessage[]
-}
-
 /** A pool must have connections left for work while one of them listens. */
 const fewestToListen = 4
 
@@ -73,7 +68,7 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
   const relay = createRelay(store as never, relayOptions)
   const listenPool = listenPoolOf(options)
   let wake: PgWake | undefined
-  const buffers = new WeakMap<PgTransaction, Buffered[]>()
+  const buffer = new CommitBuffer<StoredMessage>()
 
   const failed = (error: unknown) => pgFailure(error, { operation: 'Writing to the outbox', relation: table })
   const write = async (
@@ -93,30 +88,16 @@ export function pgOutbox(options: PgOutboxOptions): PgOutbox {
     await write(query, messages)
     return undefined
   }
+  const wakeRelays = () => {
+    // Whoever leads is told directly where it is this process, else by a statement of its own after the commit.
+    if (relay.wake() || listenPool === undefined) return
+    wake ??= pgWake({ pool: listenPool, channel: name })
+    wake.notify()
+  }
   const append = async (given: unknown, messages: readonly StoredMessage[]) => {
     const transaction = await transactions.resolve(given)
-    const added = { mark: transaction.mark(), messages: [...messages] }
-    const buffered = buffers.get(transaction)
-    if (buffered !== undefined) {
-      buffered.push(added)
-      return
-    }
-    const buffer = [added]
-    // Somebody else's transaction has no moment before its commit: rows are written at once.
-    const deferred = transaction.beforeCommit((query) => {
-      // Whoever comes now is too late, and is told so instead of adding to what has been written.
-      buffers.delete(transaction)
-      const kept = buffer.filter(({ mark }) => !transaction.isUndone(mark)).flatMap((each) => each.messages)
-      return writeLast(query, kept)
-    })
-    if (!deferred) return write(transaction.query, messages)
-    buffers.set(transaction, buffer)
-    transaction.afterCommit(() => {
-      // Whoever leads is told directly where it is this process, else by a statement of its own after the commit.
-      if (relay.wake() || listenPool === undefined) return
-      wake ??= pgWake({ pool: listenPool, channel: name })
-      wake.notify()
-    })
+    const isBuffered = buffer.add(transaction, messages, () => ({ write: writeLast, afterCommit: wakeRelays }))
+    if (!isBuffered) await write(transaction.query, messages)
   }
   return {
     name: 'pg',

@@ -1,5 +1,5 @@
 import { evtError, type RelayTarget, type StoredMessage, type TransportSupport } from '@evt/core'
-import { type PgTransaction, type PgTransactions, pgFailure } from '@evt/pg'
+import { CommitBuffer, type PgTransaction, type PgTransactions, pgFailure } from '@evt/pg'
 import type { Ask } from './database.ts'
 import type { Names } from './names.ts'
 import type { KnownTopic, Topics } from './topics.ts'
@@ -21,7 +21,7 @@ export interface Appending {
 /** Messages are buffered and written in one statement right before COMMIT; in somebody else's transaction at the call. */
 export function createAppending(parts: AppendingParts): Appending {
   const { transactions, names, topics, supports } = parts
-  const buffers = new WeakMap<PgTransaction, { mark: number; messages: readonly StoredMessage[] }[]>()
+  const buffer = new CommitBuffer<StoredMessage>()
   let target: RelayTarget | undefined
 
   const check = ({ id, transport, payload }: StoredMessage) => {
@@ -64,28 +64,17 @@ export function createAppending(parts: AppendingParts): Appending {
     async append(given, messages) {
       for (const message of messages) check(message)
       const transaction = await transactions.resolve(given)
-      const added = { mark: transaction.mark(), messages: [...messages] }
-      const buffered = buffers.get(transaction)
-      if (buffered !== undefined) {
-        buffered.push(added)
-        return
-      }
-      const buffer = [added]
-      let written: ReadonlyMap<string, KnownTopic> | undefined
-      const deferred = transaction.beforeCommit(async (query) => {
-        // Whoever comes now is too late, and is told so instead of adding to what has been written.
-        buffers.delete(transaction)
-        const kept = buffer.filter(({ mark }) => !transaction.isUndone(mark)).flatMap((each) => each.messages)
-        if (kept.length > 0) written = await write(query, kept)
-        return undefined
+      const isBuffered = buffer.add(transaction, messages, () => {
+        let written: ReadonlyMap<string, KnownTopic> | undefined
+        return {
+          async write(query, kept) {
+            if (kept.length > 0) written = await write(query, kept)
+            return undefined
+          },
+          afterCommit: () => parts.onPublished(written?.values() ?? []),
+        }
       })
-      // Somebody else's transaction has no moment before its commit: the rows are written at once.
-      if (!deferred) {
-        await write(transaction.query, messages)
-        return
-      }
-      buffers.set(transaction, buffer)
-      transaction.afterCommit(() => parts.onPublished(written?.values() ?? []))
+      if (!isBuffered) await write(transaction.query, messages)
     },
   }
 }
