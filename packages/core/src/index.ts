@@ -111,3 +111,4 @@ export type {
 } from './transport.ts'
 export { type Upcaster, upcast } from './upcast.ts'
 export { uuidv7 } from './uuid.ts'
+export { within } from './within.ts'

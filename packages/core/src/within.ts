@@ -1,6 +1,6 @@
 import type { Clock, Timer } from './clock.ts'
 
-/** Waits for work, but no longer than this; answers whether it ended in time. */
+/** Waits for work, but no longer than this; answers whether it ended in time, and rejects where it failed in time. */
 export async function within(clock: Clock, limitMs: number, work: Promise<unknown>): Promise<boolean> {
   let timer: Timer | undefined
   const late = new Promise<boolean>((resolve) => {

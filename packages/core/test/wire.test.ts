@@ -101,7 +101,8 @@ test('ids up to 512 bytes arrive whole, longer ones are refused at publish, nami
   expect(failure).toMatchObject({ code: 'EVT_METADATA_INVALID', details: { name: 'id' } })
 })
 
-test('a message without options reaches the transport of another process as one with options does', async () => {
+/** A transport of another process, and what is sent over it. */
+function elsewhere(): { readonly sent: readonly Outgoing[]; readonly transport: Transport } {
   const sent: Outgoing[] = []
   const transport: Transport = {
     ...memoryTransport(),
@@ -111,6 +112,11 @@ test('a message without options reaches the transport of another process as one 
       return []
     },
   }
+  return { sent, transport }
+}
+
+test('a message without options reaches the transport of another process as one with options does', async () => {
+  const { sent, transport } = elsewhere()
   await using bus = createBus({ service: 'test', transport })
   const payload = { n: 1, key: 'a "key" — ünïcode' }
   const plain = await bus.publish(Keyed, payload)
@@ -127,15 +133,7 @@ test('a message without options reaches the transport of another process as one 
 })
 
 test('headers and payload can be had as text, however the message was made', async () => {
-  const sent: Outgoing[] = []
-  const transport: Transport = {
-    ...memoryTransport(),
-    name: 'elsewhere',
-    async publish(batch) {
-      sent.push(...batch)
-      return []
-    },
-  }
+  const { sent, transport } = elsewhere()
   await using bus = createBus({ service: 'test', transport })
   for (const key of ['k', 'a "key" — ünïcode']) {
     await bus.publish(Keyed, { n: 1, key })

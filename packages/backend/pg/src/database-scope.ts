@@ -1,4 +1,4 @@
-import { evtError, systemClock, type Timer } from '@evt/core'
+import { evtError, systemClock, within } from '@evt/core'
 import { withConnection } from './connection.ts'
 import { sqlState } from './errors.ts'
 import type { PgPoolLike, PgQueryable } from './pg-pool.ts'
@@ -54,13 +54,8 @@ export async function scopeForTransaction(pool: PgPoolLike): Promise<DatabaseSco
   const known = knownScope(pool)
   if (known !== undefined) return known
   const asked = scopeOf(pool)
-  // Whoever has been refused does not look at it any more.
-  asked.catch(() => undefined)
-  let timer: Timer | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = systemClock.startTimer(() => reject(noConnection()), patienceMs)
-  })
-  return Promise.race([asked, late]).finally(() => timer?.cancel())
+  if (!(await within(systemClock, patienceMs, asked))) throw noConnection()
+  return asked
 }
 
 function noConnection(): Error {

@@ -1,7 +1,6 @@
-import { type Clock, crashPoint } from '@evt/core'
+import { type Clock, crashPoint, within } from '@evt/core'
 import type { Committed, KafkaClient, KafkaMember, KafkaRecord, Session } from './client.ts'
 import { type Item, Progress, type Snapshot } from './progress.ts'
-import { within } from './within.ts'
 
 export interface GroupReaderParts {
   readonly client: KafkaClient

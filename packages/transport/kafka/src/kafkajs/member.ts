@@ -1,6 +1,5 @@
-import type { Clock } from '@evt/core'
+import { type Clock, within } from '@evt/core'
 import type { Committed, KafkaMember, MemberEvents, MemberOptions, Session } from '../client.ts'
-import { within } from '../within.ts'
 import { type AssignedMember, assignPartitions, type Owned, ownedNow } from './assignment.ts'
 import { closeQuietly, type Encoders, type KafkajsBroker, type KafkajsCluster } from './cluster.ts'
 import { committedOf } from './connection.ts'
@@ -304,7 +303,7 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
       wakeAll()
       fetcher?.stop()
       const leaving = (async () => {
-        const hasEnded = await within(clock, joinGraceMs, running)
+        const hasEnded = await within(clock, joinGraceMs, Promise.allSettled([running]))
         if (identity === undefined || group === undefined) return
         // A join waits until others have drained, and the broker reads nothing behind it: another connection passes it.
         const other = hasEnded ? undefined : (await open()).cluster
@@ -316,10 +315,10 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
         }
       })()
       // Where the broker does not answer, the end of the session does the same.
-      await within(clock, leaveMs, leaving)
+      await within(clock, leaveMs, Promise.allSettled([leaving]))
       identity = undefined
       const closing = opening?.then(({ cluster }) => closeQuietly(cluster))
-      if (closing !== undefined) await within(clock, joinGraceMs, closing)
+      await within(clock, joinGraceMs, Promise.allSettled([closing]))
     },
   }
 }
