@@ -1,4 +1,4 @@
-import { type Clock, uuidv7 } from '@evt/core'
+import { type Clock, uuidv7, within } from '@evt/core'
 import type {
   NatsClient,
   NatsConnectionSource,
@@ -136,16 +136,8 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
         return false
       }
       // The client itself would wait for a silent server until its pings have failed, which takes minutes.
-      return new Promise((resolve) => {
-        const timer = clock.startTimer(() => resolve(false), answerTimeoutMs)
-        subscription
-          .drain()
-          .catch(() => undefined)
-          .finally(() => {
-            timer.cancel()
-            resolve(link.connected)
-          })
-      })
+      const ending = subscription.drain().catch(() => undefined)
+      return (await within(clock, answerTimeoutMs, ending)) && link.connected
     },
     expect(take) {
       listening()
