@@ -27,8 +27,7 @@ export function check(ledger: Ledger, facts: Facts, expected: Expected): readonl
   const found = (what: string, messages: readonly string[]) => {
     if (messages.length > 0) findings.push({ what, count: messages.length, examples: messages.slice(0, 5) })
   }
-  const direct = ledger.of('ok').flatMap(({ message, code }) => (code === 'direct' ? [message] : []))
-  const due = new Set([...facts.committed.keys(), ...direct])
+  const due = dueOf(ledger, facts)
   const known = new Set([...ledger.of('ok'), ...ledger.of('fail')].map(({ message }) => message))
   // Nobody but the broker knows what became of them: the answer was unknown, or whoever asked died.
   const maybe = new Set(
@@ -68,6 +67,12 @@ export function check(ledger: Ledger, facts: Facts, expected: Expected): readonl
     if (expected.ordered) found(`out of order${name}`, overtakers(starts, unclear))
   }
   return findings
+}
+
+/** Messages that somebody was told are accepted: committed with their order, or published past the outbox. */
+export function dueOf(ledger: Ledger, facts: Facts): ReadonlySet<string> {
+  const direct = ledger.of('ok').flatMap(({ message, code }) => (code === 'direct' ? [message] : []))
+  return new Set([...facts.committed.keys(), ...direct])
 }
 
 /** Those of these messages that have neither effect nor dead letter. */

@@ -8,13 +8,12 @@ export async function finish(
   rig: Rig,
   crew: Crew,
   options: QuietOptions & {
-    readonly groupNames?: readonly string[]
     readonly judgesItself?: boolean
     readonly taken?: Taken
   } = {},
 ): Promise<void> {
-  const groups = options.groupNames ?? ['work']
-  await rig.quiet({ groups: groups.length, ...options })
+  const { groups = ['work'] } = options
+  await rig.quiet(options)
   crew.rest()
   await rig.stop(crew.running)
   if (options.judgesItself !== true) await rig.checkAll({ groups, taken: options.taken })

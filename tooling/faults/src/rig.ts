@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { seededRandom } from '@evt/testing'
-import { check, type Finding } from './checker.ts'
+import { check, dueOf, type Finding, missing } from './checker.ts'
 import type { FaultDatabase } from './database.ts'
 import type { Ledger } from './ledger.ts'
 import { type Member, type ProgramName, startMember } from './member.ts'
@@ -26,7 +26,8 @@ export interface RigParts {
   readonly progress: (text: string) => void
 }
 export interface QuietOptions {
-  readonly groups?: number | undefined
+  /** Whose effects are awaited. Default: work. */
+  readonly groups?: readonly string[] | undefined
   /** Messages that the harness has stored itself. */
   readonly extra?: number | undefined
   /** Runs before each look at the database. */
@@ -117,6 +118,11 @@ export function createRig(parts: RigParts): Rig {
     members.push(member)
     return member
   }
+  const nothingMissing = async (groups: readonly string[]) => {
+    const facts = await database.facts()
+    const due = dueOf(ledger, facts)
+    return consumersOf(groups).every((consumer) => missing(facts, consumer, due).length === 0)
+  }
   const rig: Rig = {
     ...parts,
     random,
@@ -156,7 +162,14 @@ export function createRig(parts: RigParts): Rig {
       const flows = await until(() => work() >= before + 20, 30_000)
       rig.expect('no work began', flows)
     },
-    async quiet({ groups = 1, extra = 0, patienceMs = 20_000, limitMs = 600_000, quietMs = 300, beforeLook } = {}) {
+    async quiet({
+      groups = ['work'],
+      extra = 0,
+      patienceMs = 20_000,
+      limitMs = 600_000,
+      quietMs = 300,
+      beforeLook,
+    } = {}) {
       const patience = parts.bug === undefined ? 1 : impatience
       const endMs = performance.now() + (parts.bug === undefined ? limitMs : patienceMs)
       let last = ''
@@ -166,10 +179,12 @@ export function createRig(parts: RigParts): Rig {
         await beforeLook?.()
         const now = await database.progress()
         const due = extra + Math.max(now.committed, ledger.count('ok'))
-        parts.progress(`${now.effects + now.letters} of ${due * groups}`)
+        parts.progress(`${now.effects + now.letters} of ${due * groups.length}`)
         const text = `${JSON.stringify(now)} ${ledger.count('start')}`
         if (text !== last) movedMs = performance.now()
-        const done = now.waiting === 0 && now.effects + now.letters >= due * groups
+        // Effects of messages nobody knew to be there make the sum right while others are still under way.
+        const done =
+          now.waiting === 0 && now.effects + now.letters >= due * groups.length && (await nothingMissing(groups))
         doneMs = !done || text !== last ? undefined : (doneMs ?? performance.now())
         last = text
         if (doneMs !== undefined && performance.now() - doneMs >= quietMs) return
@@ -206,10 +221,9 @@ export function createRig(parts: RigParts): Rig {
       )
     },
     async checkAll({ groups = ['work'], atLeastOnce = [], ordered = stage.order === 'group', taken } = {}) {
-      const named = (some: readonly string[]) => some.map((group) => `faults/${group}`)
       const expected = {
-        consumers: named([...groups, ...atLeastOnce]),
-        atLeastOnce: named(atLeastOnce),
+        consumers: consumersOf([...groups, ...atLeastOnce]),
+        atLeastOnce: consumersOf(atLeastOnce),
         ordered,
         taken,
       }
@@ -242,6 +256,10 @@ export function createRig(parts: RigParts): Rig {
     },
   }
   return rig
+}
+
+function consumersOf(groups: readonly string[]): readonly string[] {
+  return groups.map((group) => `faults/${group}`)
 }
 
 /** How long after each of these moments the next handler started, at most; Infinity where none did and work was left. */

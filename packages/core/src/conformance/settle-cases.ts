@@ -1,6 +1,7 @@
 import { createBus } from '../bus/create-bus.ts'
 import { silentLogger } from '../logger.ts'
 import { reject, retry as retryLater } from '../outcome.ts'
+import type { Settlement, TransportDelivery } from '../transport.ts'
 import { type ConformanceCase, eventually, expectThat, quiet, quietMs } from './case.ts'
 import {
   consumeAs,
@@ -207,5 +208,31 @@ export function settleCases(factory: TransportFactory): readonly ConformanceCase
           await consumer.close()
         }),
     },
+    {
+      name: 'a renewal that comes after the settlement changes nothing: what was given back comes when it is due',
+      run: () =>
+        withTransport(factory, async (transport) => {
+          if (transport.supports.lease === 'none') return
+          const consumer = await consumeAs(transport, 'a')
+          await send(transport, [outgoing('handled'), outgoing('given back'), outgoing('failed')])
+          const held = await readSome(consumer, 3)
+          await consumer.settle(held.map(decide))
+          await consumer.extend(held)
+          const again = (await readSome(consumer, 2)).map(textOf).sort()
+          expectThat(again.join() === 'failed,given back', 'what was given back comes when it is due')
+          await consumer.close()
+        }),
+    },
   ]
+}
+
+function decide(delivery: TransportDelivery): Settlement {
+  switch (textOf(delivery)) {
+    case 'handled':
+      return { delivery, as: 'ack' }
+    case 'given back':
+      return { delivery, as: 'release', attempt: 1 }
+    default:
+      return { delivery, as: 'retry', attempt: 2, afterMs: 20 }
+  }
 }

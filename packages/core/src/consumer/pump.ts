@@ -243,7 +243,8 @@ export class Pump implements LocalReceiver, Starting {
     entry.delivery?.abort(error)
   }
   #lose(isLost: (entry: Entry) => boolean): void {
-    const lost = new Set(this.#holdings.leased.inOrder().filter(isLost))
+    // A renewal may find none because the settlement was faster.
+    const lost = new Set(this.#holdings.leased.inOrder().filter((entry) => entry.state !== 'settling' && isLost(entry)))
     // What was taken in later must not pass them in their lanes: they come back, and it comes back behind them.
     const lanes = new Set([...lost].map((entry) => entry.lane))
     lanes.delete(undefined)
@@ -251,7 +252,7 @@ export class Pump implements LocalReceiver, Starting {
     for (const entry of lost) this.#loseOne(entry)
   }
   #loseOne(entry: Entry): void {
-    if (entry.lost || entry.state === 'settling' || entry.state === 'gone') return
+    if (entry.lost || entry.state === 'gone') return
     this.#parts.stats.lost += 1
     entry.lost = true
     entry.timer?.cancel()

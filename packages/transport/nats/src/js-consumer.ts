@@ -197,6 +197,15 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
       throw error
     }
   }
+  const end = async (all: readonly Acknowledgement[]) => {
+    for (const { received } of all) received.settled = true
+    try {
+      await acknowledge(link, all)
+    } catch (error) {
+      for (const { received } of all) received.settled = false
+      throw error
+    }
+  }
   const isLost = (received: Received, nowMs: number) =>
     received.generation !== generation || received.leaseEndMs <= nowMs
 
@@ -258,7 +267,7 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
         await parts.keepDeadLetters(letters)
         crashPoint('jetstream.deadLettersKept')
       }
-      await acknowledge(link, all)
+      await end(all)
       crashPoint('transport.settled')
       parts.onSettled()
       if (progress !== undefined) {
@@ -274,7 +283,8 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
       const lost = held.filter((delivery) => {
         const received = receiptOf(delivery)
         if (isLost(received, sentMs) || unknown.has(received)) return true
-        owned.push(received)
+        // Renewed behind its settlement, what was given back would come a whole lease later.
+        if (!received.settled) owned.push(received)
         return false
       })
       await acknowledge(

@@ -78,6 +78,8 @@ export class Received implements TransportDelivery {
   readonly epoch: number
   /** Our own clock's end of the lease: JetStream accepts late acknowledgements, so we must refuse them ourselves. */
   leaseEndMs: number
+  /** Its settlement is on its way, or has arrived. */
+  settled = false
   #block: string
   #headers: Headers | undefined
   #key: string | undefined

@@ -47,7 +47,7 @@ export const killBeforeSettlement: Scenario = {
     await crew.ready
     const share = Math.min(0.1, (2 * kills) / messages)
     await publishAll(rig, { count: messages, perSecond: 300, poisonShare: share })
-    await rig.quiet({ groups: batch === 0 ? 2 : 1 })
+    await rig.quiet({ groups: batch === 0 ? ['work', 'claims'] : ['work'] })
     crew.rest()
     await rig.stop(crew.running)
     await rig.checkAll({ atLeastOnce: batch === 0 ? ['claims'] : [] })

@@ -16,6 +16,6 @@ export const duplicates: Scenario = {
     const crew = startCrew(rig, 1, () => rig.worker({ ...worker, connections: 24 }))
     await crew.ready
     await publishAll(rig, { count: messages, keys: 0, flakyShare: 0.1 })
-    await finish(rig, crew, { groupNames: groups })
+    await finish(rig, crew, { groups })
   },
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { missing } from '../checker.ts'
+import { dueOf, missing } from '../checker.ts'
 import { machineMs } from '../machine-time.ts'
 import { startCrew } from '../nemesis/crew.ts'
 import { kill } from '../nemesis/kill.ts'
@@ -39,7 +39,7 @@ export const cut: Scenario = {
     const second = startCrew(rig, 1, () => rig.worker(slow))
     await Promise.all([crew.ready, second.ready])
     await byDefault(rig, operator, second.running[0]!.pid, messages)
-    await rig.quiet({ groups: groups.length })
+    await rig.quiet({ groups })
     await rig.checkAll({ groups })
     const takings: Taking[] = []
     for (let done = 0; done < cuts; done += 1) {
@@ -53,7 +53,7 @@ export const cut: Scenario = {
       rig.count('cuts')
       await expectReading(rig, machineMs(), 15_000, 'messages were cut')
     }
-    await rig.quiet({ groups: groups.length, patienceMs: 20_000 })
+    await rig.quiet({ groups, patienceMs: 20_000 })
     crew.rest()
     second.rest()
     await rig.stop([...crew.running, ...second.running])
@@ -77,7 +77,7 @@ async function byDefault(rig: Rig, operator: Operator, sleeper: number, messages
   const open = messages - handled.size
   rig.expect('fewer are kept than a group has still to handle', kept >= open, `${kept} of ${open}`)
   process.kill(sleeper, 'SIGCONT')
-  await rig.quiet({ groups: groups.length })
+  await rig.quiet({ groups })
   const isTrimmed = await until(async () => (await operator.kept()) < messages / 2, trimLimitMs, 500)
   rig.expect('what every group has handled is never trimmed', isTrimmed, `${await operator.kept()} are kept`)
 }
@@ -86,10 +86,7 @@ async function byDefault(rig: Rig, operator: Operator, sleeper: number, messages
 async function expectTold(rig: Rig): Promise<void> {
   const { ledger } = rig
   const facts = await rig.database.facts()
-  const due = [
-    ...facts.committed.keys(),
-    ...ledger.of('ok').flatMap(({ message, code }) => (code === 'direct' ? [message] : [])),
-  ]
+  const due = dueOf(ledger, facts)
   const gone = groups.reduce((sum, group) => sum + missing(facts, `faults/${group}`, due).length, 0)
   const told = ledger.of('error').flatMap(({ during, text }) => (during === 'retention' ? [text.split(' ')[0]!] : []))
   const counted = told.reduce((sum, word) => sum + (word === 'Some' ? Number.POSITIVE_INFINITY : Number(word)), 0)

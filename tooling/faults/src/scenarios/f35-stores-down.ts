@@ -36,7 +36,7 @@ export const storesDown: Scenario = {
       judge(rig, downMs, machineMs())
       await publishing
       // Where rows wait until both groups have handled them, a backlog of one outage would stand still in the next.
-      await rig.quiet({ groups: 2 })
+      await rig.quiet({ groups: ['work', 'claims'] })
     }
     crew.rest()
     await rig.stop(crew.running)
