@@ -12,6 +12,7 @@ import { checkSupport } from '../consumer/support-check.ts'
 import type { DeadLetters } from '../dead-letters.ts'
 import { decodePayload, validate } from '../decode.ts'
 import type { DeliveryScope, ReceivedDelivery } from '../delivery.ts'
+import { receivedBytes } from '../encoded-message.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
 import type { Logger } from '../logger.ts'
@@ -195,12 +196,12 @@ function deliveryScope(bus: BusContext, event: AnyEvent, consumer: string, setti
         throw evtError('EVT_ENVELOPE_INVALID', text, { field: 'ce-type', reason: `expected ${event.name}` })
       }
       if (received.value !== undefined) return received.value
-      const bytes = received.payload.byteLength
+      const bytes = receivedBytes(received)
       if (bytes > bus.maxPayloadBytes) {
         const reason = `${bytes} bytes, at most ${bus.maxPayloadBytes}`
         throw evtError('EVT_ENVELOPE_INVALID', `The payload is too large: ${reason}`, { field: 'payload', reason })
       }
-      return decodePayload(event, envelope, received.payload, bus.codecs)
+      return decodePayload(event, envelope, received, bus.codecs)
     },
     publish: (parent, messages, options) => bus.publishMessages(messages, options, parent),
     async publishDerived(parent, messages, options) {
