@@ -38,6 +38,7 @@ export class Publisher {
   #letGo: (() => void) | undefined
   #idle: (() => void)[] = []
   readonly #unconfirmed = new Set<() => void>()
+  #abandoned = false
   /** The last failure, until a publish succeeds. */
   failing: unknown
 
@@ -57,6 +58,7 @@ export class Publisher {
   }
   /** The same without a promise for what is accepted at once. */
   hand(outgoing: Outgoing, nowMs?: number): Published | Promise<Published> {
+    if (this.#abandoned) return this.#refuse(outgoing)
     const local = this.#flushing ? undefined : this.#parts.local()
     const accepted = local?.accept(outgoing, local.clock === this.#parts.clock ? nowMs : undefined)
     if (accepted === undefined) return this.#enqueue(outgoing)
@@ -68,6 +70,10 @@ export class Publisher {
     accepted.waiter = this.#confirm
     this.#watch(accepted)
     return published
+  }
+  /** For what was still being validated, or wrapped by middleware, when the bus closed. */
+  #refuse(outgoing: Outgoing): Promise<Published> {
+    return Promise.reject(this.#error(outgoing, { outcome: 'unavailable', error: new Error('the bus has closed') }))
   }
   #enqueue(outgoing: Outgoing): Promise<Published> {
     return new Promise((resolve, reject) => {
@@ -159,8 +165,9 @@ export class Publisher {
   async drained(): Promise<void> {
     while (this.#pending.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
-  /** Gives up on everything that is still under way. */
+  /** Gives up on everything that is still under way, and takes nothing more. */
   abandon(): void {
+    this.#abandoned = true
     for (const waiting of this.#pending.items()) this.#finish(waiting, { outcome: 'unknown', error: undefined })
     this.#pending.stop()
   }
