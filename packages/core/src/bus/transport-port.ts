@@ -43,6 +43,7 @@ export class TransportPort {
     this.local = localTransport(parts.transport)
     this.#open = openTransport(parts.transport)
     this.publisher = new Publisher({
+      name: parts.name,
       transport: parts.transport,
       clock: parts.clock,
       timeoutMs: parts.publishTimeoutMs,
