@@ -257,7 +257,9 @@ async function handleAll(
     const payloads = deliveries.map((delivery) => delivery.payload)
     const results = await (work.handler as BatchHandler)(payloads, batch)
     if (results === undefined) return deliveries.map((delivery) => succeeded(settings, delivery))
-    if (!isSettledList(results, deliveries.length)) throw wrongResult(consumer, results)
+    if (!isSettledList(results)) reject(wrongResult(consumer, results))
+    // What is missing may hang on which messages came together.
+    if (results.length !== deliveries.length) throw wrongResult(consumer, results)
     return results.map((result, index) =>
       result.status === 'fulfilled'
         ? succeeded(settings, deliveries[index]!)
@@ -290,17 +292,16 @@ function keyBlocked(consumer: string, { key = '' }: ReceivedDelivery): Outcome {
   return { status: 'reject', error: evtError('EVT_KEY_BLOCKED', message, { consumer, key }) }
 }
 
-function isSettledList(results: unknown, length: number): results is readonly PromiseSettledResult<unknown>[] {
+function isSettledList(results: unknown): results is readonly PromiseSettledResult<unknown>[] {
   return (
-    Array.isArray(results) &&
-    results.length === length &&
-    results.every((result) => result?.status === 'fulfilled' || result?.status === 'rejected')
+    Array.isArray(results) && results.every((result) => result?.status === 'fulfilled' || result?.status === 'rejected')
   )
 }
 
 async function publishResult(parts: PipelineParts, delivery: ReceivedDelivery, result: unknown): Promise<void> {
   const messages: readonly unknown[] = Array.isArray(result) ? result : [result]
-  if (!messages.every(isMessage)) throw wrongResult(parts.consumer, result)
+  // It would return the same again, and do its work again before that.
+  if (!messages.every(isMessage)) reject(wrongResult(parts.consumer, result))
   // The outcome is decided already: what a handler brings after its timeout is not published, its rerun brings it again.
   const { abortReason } = delivery
   if (abortReason !== undefined) throw abortReason
