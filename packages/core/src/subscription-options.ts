@@ -31,7 +31,8 @@ export interface CommonSubscribeOptions {
   readonly rateLimit?: { readonly perSecond: number; readonly burst?: number | undefined } | undefined
   /**
    * Stops fetching after consecutive failures. Default off; `true` takes 5 failures, 2 successes, 30,000 ms. What
-   * `circuitBreaker` returns is shared by the subscriptions that are given it.
+   * `circuitBreaker` returns is shared by the subscriptions that are given it. A batch has failed where none of its messages
+   * succeeded.
    */
   readonly circuit?: CircuitOptions | Circuit | boolean | undefined
   readonly use?: readonly Middleware[] | undefined

@@ -12,7 +12,10 @@ export interface Outgoing {
   readonly value?: unknown
 }
 
-/** What became of one message of a batch that was not accepted. `unknown`: it may have been. */
+/**
+ * What became of one message of a batch that was not accepted. `unknown`: it may have been. In `EVT_PUBLISH_PARTIAL` a message
+ * of several transports has one for each that failed, whose error names it; the others have the message.
+ */
 export interface PublishFailure {
   readonly index: number
   readonly outcome: 'refused' | 'unavailable' | 'unknown'

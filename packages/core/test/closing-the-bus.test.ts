@@ -87,9 +87,11 @@ test('a subscribe that the bus closes over is refused and leaves nobody reading'
   })
   const subscribing = failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))
   await settle()
-  await rig.bus.close()
+  const closing = rig.bus.close()
+  await settle()
   joined.open()
   expect((await subscribing).code).toBe('EVT_BUS_CLOSED')
+  await closing
   await settle()
   expect([open, rig.bus.describe().subscriptions]).toEqual([0, []])
 })
@@ -109,8 +111,10 @@ test('a subscribe that the closing transport refuses is told that the bus has cl
   })
   const subscribing = failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))
   await settle()
-  await rig.bus.close()
+  const closing = rig.bus.close({ deadlineMs: 0 })
+  await rig.clock.advance(1_000)
   expect(await subscribing).toMatchObject({ code: 'EVT_BUS_CLOSED', cause: refusal })
+  await closing
 })
 
 test('what waits for middleware to start opens no transport once the bus has closed', async () => {
@@ -127,10 +131,12 @@ test('what waits for middleware to start opens no transport once the bus has clo
   })
   const subscribing = failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))
   const publishing = failureOf(() => rig.bus.publish(Tick, { n: 1 }))
-  await rig.bus.close()
+  const closing = rig.bus.close()
+  await settle()
   started.open()
   expect((await subscribing).code).toBe('EVT_BUS_CLOSED')
   await publishing
+  await closing
   expect(opens).toBe(0)
 })
 

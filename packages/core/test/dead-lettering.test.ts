@@ -325,3 +325,20 @@ test('what cannot be read and stands where something else stood is told from it 
   await settle()
   expect(ids.size).toBe(2)
 })
+
+test('what goes by reference and no codec can write is dead-lettered with its headers, and not tried again for ever', async () => {
+  // promise 2
+  const letters: DeadLetterEntry[] = []
+  const deadLetters = deadLetterStore(async (entries) => void letters.push(...entries))
+  await using rig = makeRig({ memory: { byReference: true }, bus: { deadLetters } })
+  let runs = 0
+  const handler = () => {
+    runs += 1
+    throw new Error('no')
+  }
+  await rig.bus.subscribe(Tick, handler, { group: 'a', retry: { attempts: 1 } })
+  const { id } = await rig.bus.publish(Tick, { n: 1n as never })
+  await rig.clock.advance(10_000)
+  expect([runs, letters]).toMatchObject([1, [{ messageId: id, reason: 'no' }]])
+  expect(letters[0]!.payload.byteLength).toBe(0)
+})

@@ -1,4 +1,4 @@
-import { acknowledge, circuitBreaker, type Middleware, on, reject, retry } from '../src/index.ts'
+import { acknowledge, circuitBreaker, type Middleware, on, onBatch, reject, retry } from '../src/index.ts'
 import { makeRig, range, steady, Tick, Tock } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
@@ -227,4 +227,38 @@ test('both gates must agree', async () => {
   expect(subscription.stats().acknowledged).toBe(1)
   await rig.clock.advance(2_000)
   expect(subscription.stats().acknowledged).toBe(3)
+})
+
+test('a batch is one failure for the circuit however many messages it has, and none where some of them succeeded', async () => {
+  await using rig = makeRig()
+  let runs = 0
+  const [subscription] = await rig.bus.subscribe(
+    onBatch(
+      Tick,
+      (ticks) => {
+        runs += 1
+        if (runs === 1) throw new Error('down')
+        return ticks.map((_tick, index) =>
+          index === 0 || runs > 3 ? { status: 'fulfilled', value: 1 } : { status: 'rejected', reason: 'not this one' },
+        )
+      },
+      { group: 'a', circuit: { failures: 2 }, batch: { maxItems: 10, lingerMs: 10 }, retry: often },
+    ),
+  )
+  await rig.bus.publishMany(range(10).map((n) => Tick.of({ n })))
+  await rig.clock.advance(2_000)
+  expect([runs, subscription!.health().status, subscription!.stats().acknowledged]).toEqual([4, 'healthy', 10])
+})
+
+test('a rate limit counts a batch as one start, however many messages it has', async () => {
+  await using rig = makeRig()
+  const sizes: number[] = []
+  const handler = (ticks: readonly unknown[]) => void sizes.push(ticks.length)
+  const options = { group: 'a', rateLimit: { perSecond: 1 }, batch: { maxItems: 10, lingerMs: 10 } }
+  await rig.bus.subscribe(onBatch(Tick, handler, options))
+  await rig.bus.publishMany(range(25).map((n) => Tick.of({ n })))
+  await rig.clock.advance(900)
+  expect(sizes).toEqual([10])
+  await rig.clock.advance(2_000)
+  expect(sizes).toEqual([10, 10, 5])
 })

@@ -8,6 +8,7 @@ import {
   type Transport,
   type TransportDelivery,
 } from '../src/index.ts'
+import { virtualClock } from './virtual-clock.ts'
 
 /** Core knows its own memory transport and takes short cuts with it. A wrapped one it treats like any other. */
 const wrapped = async (): Promise<Transport> => ({ ...memoryTransport() })
@@ -43,6 +44,37 @@ describe('a memory transport', () => {
       error: expect.objectContaining({ code: 'EVT_TRANSPORT_CLOSED' }),
     }
     expect(await Promise.all(others)).toEqual([[closed], [closed]])
+  })
+  test('a publish after its close is refused like that of any other transport, until it is opened again', async () => {
+    const transport = memoryTransport()
+    expect(await publish(transport, 'a')).toEqual([])
+    await transport.close()
+    const error = expect.objectContaining({ code: 'EVT_TRANSPORT_CLOSED' })
+    expect(await publish(transport, 'b')).toEqual([{ index: 0, outcome: 'unavailable', error }])
+    await transport.open()
+    expect(await publish(transport, 'c')).toEqual([])
+    const consumer = await consume(transport)
+    const read = await consumer.read({ messages: 9, bytes: 1_000 }, AbortSignal.timeout(50))
+    expect(read.map(textOf)).toEqual(['a', 'c'])
+  })
+  test('opened again it goes on: what was delayed comes when it is due, what was leased when its lease ends', async () => {
+    const clock = virtualClock()
+    const transport = memoryTransport({ clock })
+    const consumer = await consume(transport, 'g', 5_000)
+    await publish(transport, 'delayed')
+    await publish(transport, 'leased')
+    const room = { messages: 9, bytes: 1_000 }
+    const [delayed] = await consumer.read(room, AbortSignal.timeout(50))
+    await consumer.settle([{ delivery: delayed!, as: 'retry', attempt: 2, afterMs: 1_000 }])
+    await transport.close()
+    await clock.advance(500)
+    await transport.open()
+    const states: (number | null | undefined)[] = []
+    for (const ms of [499, 1, 4_500]) {
+      await clock.advance(ms)
+      states.push((await transport.inspect('t'))[0]?.lag)
+    }
+    expect(states).toEqual([0, 1, 2])
   })
   test('dead letters are removed from among any number of them', async () => {
     const count = 150_000
@@ -106,10 +138,10 @@ function textOf({ payload }: TransportDelivery): string {
   return Buffer.from(payload).toString()
 }
 
-function consume(transport: Transport, group: string = 'g'): Promise<Consumer> {
+function consume(transport: Transport, group: string = 'g', leaseMs: number = 30_000): Promise<Consumer> {
   const events = { revoking: async () => undefined, lost() {}, cut() {}, recreated() {} }
   const as = { group }
-  const spec = { topic: 't', consumer: group, as, from: 'earliest', ordered: 'none', leaseMs: 30_000 } as const
+  const spec = { topic: 't', consumer: group, as, from: 'earliest', ordered: 'none', leaseMs } as const
   return transport.consume(spec, events)
 }
 

@@ -52,3 +52,33 @@ test('a publishing middleware that swallows the failure of next does not turn it
   })
   expect((await failureOf(() => rig.bus.publish(Tick, { n: 1 }))).code).toBe('EVT_PUBLISH_UNKNOWN')
 })
+
+test('where middleware refuses one message of a list nothing is sent, and what waits around the others is told', async () => {
+  const ends: string[] = []
+  await using rig = makeRig({
+    bus: {
+      use: [
+        {
+          name: 'span',
+          async publish(draft, next) {
+            const { n } = draft.payload as { n: number }
+            await next().catch((error: Error) => {
+              ends.push(`${n}: ${error.message}`)
+              throw error
+            })
+          },
+        },
+        {
+          name: 'strict',
+          publish: (draft, next) =>
+            (draft.payload as { n: number }).n === 1 ? Promise.reject(new Error('not this one')) : next(),
+        },
+      ],
+    },
+  })
+  const seen: number[] = []
+  await rig.bus.subscribe(Tick, ({ n }) => void seen.push(n), { group: 'a' })
+  await expect(rig.bus.publishMany([0, 1, 2].map((n) => Tick.of({ n })))).rejects.toThrow('not this one')
+  await settle()
+  expect([ends.sort(), seen]).toEqual([['0: not this one', '1: not this one', '2: not this one'], []])
+})

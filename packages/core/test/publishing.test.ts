@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { z } from 'zod'
-import { createBus, defineEvent, discard, memoryTransport, type } from '../src/index.ts'
-import { failureOf, makeRig, range, Tick, Tock } from './rig.ts'
+import { createBus, defineEvent, discard, memoryTransport, type Transport, type } from '../src/index.ts'
+import { door, failureOf, Keyed, makeRig, range, Tick, Tock } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
 test('a publish says what took the message, and rejects when nothing did', async () => {
@@ -194,3 +194,44 @@ test('an aborted publish stops waiting', async () => {
   stop.abort(new Error('enough'))
   await expect(publishing).rejects.toThrow('enough')
 })
+
+test('a publish that is aborted while its payload is validated stops waiting at once and is not sent', async () => {
+  const validated = door()
+  const schema = {
+    '~standard': { version: 1, vendor: 'rig', validate: (value: unknown) => validated.opened.then(() => ({ value })) },
+  } as const
+  const Slow = defineEvent('rig.slow', { schema: schema as never })
+  let calls = 0
+  const wrap = (transport: Transport): Transport => ({
+    ...transport,
+    publish(batch) {
+      calls += 1
+      return transport.publish(batch)
+    },
+  })
+  await using rig = makeRig({ wrap })
+  const stop = new AbortController()
+  const publishing = rig.bus.publish(Slow, undefined as never, { signal: stop.signal })
+  stop.abort(new Error('enough'))
+  await expect(publishing).rejects.toThrow('enough')
+  validated.open()
+  await settle()
+  expect(calls).toBe(0)
+})
+
+test.each(['accepted', 'settled'] as const)(
+  'whenever a second message follows the first of a bus that is just opening, it stays behind it: confirm %s',
+  async (confirm) => {
+    // promise 16
+    for (const turns of range(40)) {
+      await using rig = makeRig({ memory: { confirm } })
+      const first = rig.bus.publish(Keyed, { n: 1 })
+      for (let turn = 0; turn < turns; turn += 1) await undefined
+      await Promise.all([first, rig.bus.publish(Keyed, { n: 2 })])
+      const order: number[] = []
+      await rig.bus.subscribe(Keyed, ({ n }) => void order.push(n), { group: 'a' })
+      await settle()
+      expect(order).toEqual([1, 2])
+    }
+  },
+)

@@ -101,13 +101,39 @@ test('a service pins all its events to a transport by their prefix, and the desc
   expect([await lag(rig.one, 'rig.keyed'), await lag(rig.two, 'rig.keyed')]).toEqual([[], ['rig/a']])
 })
 
-test('where one of several transports fails the publish says so', async () => {
+test('where one of several transports fails the publish says that part is out, and which one has no message', async () => {
   await using rig = routedBus([{ events: [Tick], to: ['one', 'two'] }])
   rig.two.publish = () => Promise.reject(new Error('away'))
-  expect((await failureOf(() => rig.bus.publish(Tick, { n: 1 }))).code).toBe('EVT_PUBLISH_UNKNOWN')
+  const away = { index: 0, outcome: 'unknown', error: { code: 'EVT_PUBLISH_UNKNOWN', details: { transport: 'two' } } }
+  const seen: string[] = []
+  await rig.bus.subscribe(Tick, (_tick, { id }) => void seen.push(id), { group: 'a' })
+  const failure = await failureOf(() => rig.bus.publish(Tick, { n: 1 }, { id: 'a' }))
+  expect(failure).toMatchObject({ code: 'EVT_PUBLISH_PARTIAL', details: { ids: ['a'], failures: [away] } })
+  expect(failure.message).toContain('by all of their transports')
+  const list = await failureOf(() => rig.bus.publishMany([Tock.of({ n: 1 }), Tick.of({ n: 2 }, { id: 'b' })]))
+  expect(list).toMatchObject({ code: 'EVT_PUBLISH_PARTIAL', details: { failures: [{ ...away, index: 1 }] } })
+  await settle()
+  expect(seen).toEqual(['a', 'b'])
   expect((await rig.bus.health()).parts).toContainEqual(
     expect.objectContaining({ name: 'transport:two', status: 'unhealthy' }),
   )
+})
+
+test('where several transports fail alike the message is out nowhere, and the publish says that; else it tells each apart', async () => {
+  await using rig = routedBus([{ events: [Tick], to: ['one', 'two'] }])
+  const fail = (outcome: 'refused' | 'unavailable'): MemoryTransport['publish'] => {
+    return async () => [{ index: 0, outcome, error: new Error(outcome) }]
+  }
+  rig.one.publish = fail('unavailable')
+  rig.two.publish = fail('unavailable')
+  expect((await failureOf(() => rig.bus.publish(Tick, { n: 1 }))).code).toBe('EVT_PUBLISH_UNAVAILABLE')
+  rig.two.publish = fail('refused')
+  const failure = await failureOf(() => rig.bus.publish(Tick, { n: 1 }))
+  const fates = (failure as { details: { failures?: readonly { outcome: string }[] } }).details.failures
+  expect([failure.code, fates?.map(({ outcome }) => outcome)]).toEqual([
+    'EVT_PUBLISH_PARTIAL',
+    ['unavailable', 'refused'],
+  ])
 })
 
 test('a route by prefix needs its star', async () => {

@@ -1,5 +1,5 @@
 import { type Consumer, type ConsumerEvents, type Delivery, isEvtError, type Transport } from '../src/index.ts'
-import { door, makeRig, type Numbered, Tick } from './rig.ts'
+import { deadLetterStore, door, makeRig, type Numbered, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
 /** Puts something in place of verbs of every consumer. */
@@ -199,4 +199,68 @@ test('a drain for a rebalance leaves no timer behind when its deadline passes ov
   await rig.clock.advance(2_000)
   await revoked
   expect(rig.clock.armed).toBeLessThanOrEqual(before)
+})
+
+test('a last run that was stopped because its lease could not be renewed has not failed, and dead-letters nothing', async () => {
+  // promise 19
+  const log: string[] = []
+  const letters: unknown[] = []
+  const wrap = (transport: Transport): Transport => ({
+    ...transport,
+    async consume(spec, events) {
+      // The server keeps it: nobody else takes it in this test.
+      const consumer = await transport.consume({ ...spec, leaseMs: 600_000 }, events)
+      return {
+        ...consumer,
+        extend: () => Promise.reject(new Error('away')),
+        settle(batch) {
+          log.push(...batch.map(({ as }) => as))
+          return consumer.settle(batch)
+        },
+      }
+    },
+  })
+  const deadLetters = deadLetterStore(async (entries) => void letters.push(...entries))
+  await using rig = makeRig({ wrap, bus: { deadLetters } })
+  let runs = 0
+  const handler = (_tick: unknown, { signal }: { readonly signal: AbortSignal }) => {
+    runs += 1
+    if (runs > 1) return undefined
+    return new Promise<void>((_resolve, fail) => signal.addEventListener('abort', () => fail(signal.reason)))
+  }
+  await rig.bus.subscribe(Tick, handler, { group: 'a', leaseMs: 3_000, retry: { attempts: 1 } })
+  await rig.bus.publish(Tick, { n: 1 })
+  await rig.clock.advance(10_000)
+  expect([log, runs, letters]).toEqual([['release', 'ack'], 2, []])
+})
+
+test('what a read brings after a close has given everything back is given back too', async () => {
+  // promise 13
+  const [late, end] = [door(), door()]
+  const log: string[] = []
+  let reads = 0
+  const around = (consumer: Consumer): Partial<Consumer> => ({
+    async read(room, signal) {
+      reads += 1
+      if (reads === 1) return consumer.read(room, signal)
+      await late.opened
+      return consumer.read(room, new AbortController().signal)
+    },
+    settle(batch) {
+      log.push(...batch.map(({ as }) => as))
+      return consumer.settle(batch)
+    },
+  })
+  await using rig = makeRig({ wrap: withConsumers(around) })
+  const subscription = await rig.bus.subscribe(Tick, () => end.opened, { group: 'a', timeoutMs: 600_000 })
+  await rig.bus.publish(Tick, { n: 1 })
+  await settle()
+  await rig.bus.publish(Tick, { n: 2 })
+  const closing = subscription.close({ deadlineMs: 60_000 })
+  await rig.clock.advance(2_000)
+  late.open()
+  await settle()
+  expect(log).toEqual(['release'])
+  end.open()
+  await closing
 })

@@ -1,5 +1,5 @@
-import type { Refusal, Settlement, Transport } from '../src/index.ts'
-import { type Door, door, makeRig, type Numbered, type Rig, Tick } from './rig.ts'
+import type { DeadLetterEntry, Refusal, Settlement, Transport } from '../src/index.ts'
+import { type Door, deadLetterStore, door, makeRig, type Numbered, type Rig, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
 /** A rig whose messages are suspects, and whose recording of a start answers when and what the test says. */
@@ -82,4 +82,33 @@ test('a suspect whose lease turns out to be lost when its start is recorded is n
   await settle()
   expect(handled).toEqual([2])
   expect(log).toEqual(['started', 'started', 'ack'])
+})
+
+test('a message that ended its process too often is not run again while its dead letter cannot be kept', async () => {
+  const letters: DeadLetterEntry[] = []
+  let isDown = true
+  const deadLetters = deadLetterStore(async (entries) => {
+    if (isDown) throw new Error('the store is away')
+    letters.push(...entries)
+  })
+  const wrap = (transport: Transport): Transport => ({
+    ...transport,
+    async consume(spec, events) {
+      const consumer = await transport.consume(spec, events)
+      return {
+        ...consumer,
+        read: async (room, signal) =>
+          (await consumer.read(room, signal)).map((delivery) => Object.assign(delivery, { suspect: true, attempt: 6 })),
+      }
+    },
+  })
+  await using rig = makeRig({ wrap, bus: { deadLetters } })
+  const handled: number[] = []
+  await subscribe(rig, ({ n }) => void handled.push(n))
+  await rig.bus.publish(Tick, { n: 1 })
+  await rig.clock.advance(3_500)
+  isDown = false
+  await rig.clock.advance(1_000)
+  expect(handled).toEqual([])
+  expect(letters).toMatchObject([{ attempts: 5, history: [{ code: 'EVT_POISON', attempt: 5 }] }])
 })

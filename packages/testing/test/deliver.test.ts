@@ -85,7 +85,7 @@ test('retry and reject of the handler are answered with their cause, and nothing
 test('messages of a run that failed are not among the published', async () => {
   const wrong = on(Asked, () => [Answered.of({ id: '1' }), 'rubbish' as never], options)
   const { outcome, published } = await deliver(wrong, Asked, { id: '1' })
-  expect(outcome).toMatchObject({ status: 'retry', error: { code: 'EVT_HANDLER_RESULT' } })
+  expect(outcome).toMatchObject({ status: 'reject', error: { code: 'EVT_HANDLER_RESULT' } })
   expect(published).toEqual([])
 })
 

@@ -21,7 +21,8 @@ export interface Bus<Transaction = never> extends AsyncDisposable {
   /**
    * Resolves when the transport, or inside a transaction the outbox, has accepted the message. Rejects with
    * `EVT_PAYLOAD_INVALID` before anything is sent, and with `EVT_PUBLISH_REFUSED`, `EVT_PUBLISH_UNAVAILABLE` or
-   * `EVT_PUBLISH_UNKNOWN` afterwards.
+   * `EVT_PUBLISH_UNKNOWN` afterwards. Of an event that goes to several transports these three speak of all of them; where they
+   * did not fare alike it is `EVT_PUBLISH_PARTIAL`, with a failure for each that did not accept the message.
    */
   publish<E extends AnyEvent>(event: E, payload: InputOf<E>, options?: PublishOptions<Transaction>): Promise<Published>
   /** Publishes in order; validates everything first. Rejects with `EVT_PUBLISH_PARTIAL` when only some were accepted. */

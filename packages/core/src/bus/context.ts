@@ -23,6 +23,8 @@ export interface BusContext {
   readonly deadLetters: DeadLetters | undefined
   readonly maxPayloadBytes: number
   readonly events: EventList
+  /** Throws `EVT_BUS_CLOSED` from the begin of its close on. */
+  checkOpen(): void
   report(error: unknown, during: string): void
   publishMessages(
     messages: readonly Message[],

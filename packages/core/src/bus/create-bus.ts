@@ -1,20 +1,19 @@
 import { systemClock } from '../clock.ts'
 import { jsonCodec } from '../codec.ts'
 import type { Subscription } from '../consumer/running-subscription.ts'
-import { checkDefaults } from '../consumer/settings.ts'
 import type { ReceivedDelivery } from '../delivery.ts'
 import { evtError, isEvtError } from '../errors.ts'
 import type { AnyEvent, EventGroup } from '../event.ts'
 import { consoleLogger, guardedLogger } from '../logger.ts'
 import { checkMiddleware } from '../middleware.ts'
 import { checkName } from '../names.ts'
-import { checkFunction, checkKnown, checkMethods, invalidOption, wholeNumber } from '../options.ts'
+import { checkKnown, invalidOption, wholeNumber } from '../options.ts'
 import type { Outbox, RelayTarget } from '../outbox.ts'
 import { type Handler, on, type SubscriptionDefinition } from '../subscription.ts'
 import type { SubscribeOptions } from '../subscription-options.ts'
-import type { Transport } from '../transport.ts'
 import { within } from '../within.ts'
 import type { Bus, BusOptions, CloseOptions, RoutedOptions, RunOptions, SingleTransportOptions } from './bus.ts'
+import { checkParts, transportsOf } from './check-bus.ts'
 import type { BusContext } from './context.ts'
 import { createEncoder } from './encoder.ts'
 import { createEventList } from './event-list.ts'
@@ -26,26 +25,6 @@ import { createRouter, type Route } from './router.ts'
 import { startSubscription } from './start-subscription.ts'
 import { TransportPort } from './transport-port.ts'
 
-const known = [
-  'service',
-  'namespace',
-  'transport',
-  'transports',
-  'routes',
-  'defaultTransport',
-  'outbox',
-  'outsideTransaction',
-  'deadLetters',
-  'use',
-  'codecs',
-  'defaults',
-  'publishTimeoutMs',
-  'maxPayloadBytes',
-  'logger',
-  'onError',
-  'clock',
-  'random',
-]
 const defaultDeadlineMs = 10_000
 const maxFired = 10_000
 const graceMs = 1_000
@@ -58,11 +37,10 @@ export function createBus<Names extends string, Transaction = never>(
   options: RoutedOptions<Transaction, Names>,
 ): Bus<Transaction>
 export function createBus(options: BusOptions<never>): Bus<never> {
-  checkKnown('createBus', options, known)
+  checkParts(options)
   const service = checkName('service', options.service)
   const namespace = checkName('namespace', options.namespace ?? 'evt')
   const clock = options.clock ?? systemClock
-  checkParts(options)
   const logger = guardedLogger(options.logger ?? consoleLogger, (error) => options.onError?.(error, 'logger'))
   const outbox = options.outbox as Outbox<never> | undefined
   const publishTimeoutMs = wholeNumber('publishTimeoutMs', options.publishTimeoutMs, { min: 1, default: 10_000 })
@@ -116,6 +94,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   const startMiddleware = () => {
     middlewareStarting ??= (async () => {
       for (let each = toStart[0]; each !== undefined; each = toStart[0]) {
+        if (state === 'closed') throw busClosed(service)
         await each.start?.()
         toStart.shift()
       }
@@ -130,11 +109,12 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   let usesOutbox = false
   const start = () => {
     if (state !== 'open' && starting === undefined) return Promise.reject(busClosed(service))
-    usesOutbox = outbox !== undefined
     starting ??= (async () => {
       await startMiddleware()
       await Promise.all([...ports.values()].map((port) => port.open()))
-      if (state !== 'closed') await outbox?.start(target)
+      if (outbox === undefined || state === 'closed') return
+      usesOutbox = true
+      await outbox.start(target)
     })().catch((error) => {
       starting = undefined
       // Whose it is has started it, and will stop it.
@@ -173,23 +153,30 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     deadLetters: options.deadLetters,
     maxPayloadBytes,
     events,
+    checkOpen() {
+      if (state !== 'open') throw busClosed(service)
+    },
     report,
     publishMessages: (messages, publishOptions, parent, idOf) =>
       publishMessages(messages, publishOptions, parent as ReceivedDelivery, idOf),
   }
-  const subscribeAll = async (definitions: readonly SubscriptionDefinition[]): Promise<readonly Subscription[]> => {
-    if (state !== 'open') throw busClosed(service)
+  const subscribing = new Set<Promise<unknown>>()
+  const subscribeAll = (definitions: readonly SubscriptionDefinition[]): Promise<readonly Subscription[]> => {
+    const starting = startAll(definitions).finally(() => subscribing.delete(starting))
+    subscribing.add(starting)
+    return starting
+  }
+  const startAll = async (definitions: readonly SubscriptionDefinition[]): Promise<readonly Subscription[]> => {
+    context.checkOpen()
     const started: Subscription[] = []
     try {
       await startMiddleware()
       for (const definition of definitions) {
         if (definition?.['~subscription'] === undefined)
           throw invalidOption('subscriptions', 'expected what on, onBatch, onAny, onEach or onEverything return')
-        const subscription = await startSubscription(context, groups, definition, (done) => subscriptions.delete(done))
-        subscriptions.add(subscription)
-        started.push(subscription)
-        if (state !== 'open') throw busClosed(service)
+        started.push(await startSubscription(context, groups, subscriptions, definition))
       }
+      context.checkOpen()
       // After the groups exist: a relay that publishes earlier would publish past them.
       await start()
     } catch (error) {
@@ -233,7 +220,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     for (const port of ports.values()) port.publisher.abandon()
     await attempt(async () => {
       // A transport whose server is away may open never, and a relay waits for a call that may never be answered.
-      if (starting !== undefined) await inTime('Starting', graceMs, Promise.allSettled([starting]))
+      const begun = [starting, middlewareStarting, ...subscribing]
+      await inTime('Starting', graceMs, Promise.allSettled(begun))
       if (usesOutbox) await inTime(`The outbox ${outbox!.name}`, graceMs, outbox!.stop())
     })
     for (const each of [...middleware].reverse()) await attempt(async () => each.stop?.())
@@ -270,6 +258,7 @@ export function createBus(options: BusOptions<never>): Bus<never> {
     }) as Bus<never>['subscribe'],
     async register(given, registerOptions = {}) {
       checkKnown('register', registerOptions, ['partitions'])
+      context.checkOpen()
       const partitions =
         registerOptions.partitions === undefined
           ? undefined
@@ -347,36 +336,6 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   return bus
 }
 
-function transportsOf(options: BusOptions<never>): {
-  transports: Readonly<Record<string, Transport>>
-  fallback: string
-} {
-  if (options.transport !== undefined) {
-    for (const option of ['transports', 'routes', 'defaultTransport'] as const)
-      if (options[option] !== undefined) throw invalidOption(option, 'give either transport or transports')
-    checkTransport('transport', options.transport)
-    return { transports: { [options.transport.name]: options.transport }, fallback: options.transport.name }
-  }
-  if (options.transports === undefined)
-    throw invalidOption('transport', 'expected a transport, such as memoryTransport()')
-  for (const [name, transport] of Object.entries(options.transports)) {
-    checkName('transport', name)
-    checkTransport(`transports.${name}`, transport)
-  }
-  return { transports: options.transports, fallback: options.defaultTransport }
-}
-function checkParts(options: BusOptions<never>): void {
-  const { logger, onError, clock, random, deadLetters, outbox, codecs = [], defaults = {} } = options
-  if (logger !== undefined) checkMethods('logger', logger, ['debug', 'info', 'warn', 'error'])
-  if (onError !== undefined) checkFunction('onError', onError)
-  if (clock !== undefined) checkMethods('clock', clock, ['nowMs', 'monotonicMs', 'startTimer'])
-  if (random !== undefined) checkFunction('random', random)
-  if (deadLetters !== undefined) checkMethods('deadLetters', deadLetters, ['append'])
-  if (outbox !== undefined) checkMethods('outbox', outbox, ['ambient', 'append', 'store', 'start', 'stop', 'health'])
-  if (!Array.isArray(codecs)) throw invalidOption('codecs', 'expected a list of codecs')
-  for (const codec of codecs) checkMethods('codecs', codec, ['encode', 'decode'])
-  checkDefaults(defaults)
-}
 function eventsIn(given: AnyEvent | readonly AnyEvent[] | EventGroup): readonly AnyEvent[] {
   if (Array.isArray(given)) return given
   if (typeof given !== 'object' || given === null) throw invalidOption('events', 'expected what defineEvent returns')
@@ -387,9 +346,6 @@ function checkSignals(signals: readonly NodeJS.Signals[]): void {
   const { signals: existing } = process.getBuiltinModule('node:os').constants
   if (!Array.isArray(signals) || signals.some((signal) => existing[signal as NodeJS.Signals] === undefined))
     throw invalidOption('signals', 'expected a list of names of signals, such as SIGTERM')
-}
-function checkTransport(option: string, transport: Transport): void {
-  checkMethods(option, transport, ['open', 'declare', 'publish', 'consume', 'close'])
 }
 function busClosed(service: string, cause?: unknown): Error {
   return evtError('EVT_BUS_CLOSED', `The bus "${service}" is closed`, { service }, { cause })

@@ -7,6 +7,8 @@ import type { TransportDelivery, TransportSupport } from '../transport.ts'
 import type { BusContext } from './context.ts'
 import { derivedId, encodePayload } from './encoder.ts'
 
+const nothing = new Uint8Array(0)
+
 /** Where a consumer reads. */
 interface DeadLetterPlace {
   /** The bus's name for it. */
@@ -50,7 +52,7 @@ function letterOf(bus: BusContext, event: AnyEvent, from: DeadLetterPlace, entry
   const { received } = entry
   const history = entry.history ?? []
   const messageId = textOf(received, 'ce-id')
-  const payload = received.value === undefined ? received.payload : encodePayload(event, received.value)
+  const payload = received.value === undefined ? received.payload : bytesOf(event, received.value)
   // Positions are counted anew where a stream is made anew; what has no id is told by its bytes.
   const own = messageId || Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('latin1')
   return {
@@ -70,6 +72,15 @@ function letterOf(bus: BusContext, event: AnyEvent, from: DeadLetterPlace, entry
     attempts: entry.attempt,
     history,
     deadLetteredAt: new Date(bus.clock.nowMs()),
+  }
+}
+
+/** By reference also goes what no codec can write. There is nothing to keep of it but its headers. */
+function bytesOf(event: AnyEvent, value: unknown): Uint8Array {
+  try {
+    return encodePayload(event, value)
+  } catch {
+    return nothing
   }
 }
 

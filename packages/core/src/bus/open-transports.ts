@@ -2,6 +2,8 @@ import type { Transport } from '../transport.ts'
 
 /** A transport for all the buses over it, which know nothing of each other. */
 export interface OpenTransport {
+  /** Whether others have taken it beside one. */
+  readonly isShared: boolean
   /** Opens it for the first who comes. Whoever gets a rejection holds nothing; the next one tries again. */
   take(): Promise<void>
   /** Closes it after the last who took it. */
@@ -21,6 +23,9 @@ function counted(transport: Transport): OpenTransport {
   let opening: Promise<void> | undefined
   let closing: Promise<void> = Promise.resolve()
   return {
+    get isShared() {
+      return holders > 1
+    },
     async take() {
       // What closes for the last is open again only after that.
       opening ??= closing.then(() => transport.open())

@@ -10,6 +10,8 @@ import { hold } from './holding.ts'
 
 interface Waiting extends Publication<Waiting> {}
 interface PublisherParts {
+  /** The bus's name for the transport. */
+  readonly name: string
   readonly transport: Transport
   /** Where the transport is one of this process and open. */
   local(): LocalTransport | undefined
@@ -38,6 +40,7 @@ export class Publisher {
   #letGo: (() => void) | undefined
   #idle: (() => void)[] = []
   readonly #unconfirmed = new Set<() => void>()
+  #abandoned = false
   /** The last failure, until a publish succeeds. */
   failing: unknown
 
@@ -57,6 +60,7 @@ export class Publisher {
   }
   /** The same without a promise for what is accepted at once. */
   hand(outgoing: Outgoing, nowMs?: number): Published | Promise<Published> {
+    if (this.#abandoned) return this.#refuse(outgoing)
     const local = this.#flushing ? undefined : this.#parts.local()
     const accepted = local?.accept(outgoing, local.clock === this.#parts.clock ? nowMs : undefined)
     if (accepted === undefined) return this.#enqueue(outgoing)
@@ -68,6 +72,10 @@ export class Publisher {
     accepted.waiter = this.#confirm
     this.#watch(accepted)
     return published
+  }
+  /** For what was still being validated, or wrapped by middleware, when the bus closed. */
+  #refuse(outgoing: Outgoing): Promise<Published> {
+    return Promise.reject(this.#error(outgoing, { outcome: 'unavailable', error: new Error('the bus has closed') }))
   }
   #enqueue(outgoing: Outgoing): Promise<Published> {
     return new Promise((resolve, reject) => {
@@ -101,14 +109,18 @@ export class Publisher {
   }
   /** One call of the transport with no time limit and no queue: for a relay, which has its own. */
   async publishBatch(batch: readonly Outgoing[]): Promise<readonly PublishFailure[]> {
-    let undeclared: ReadonlyMap<string, unknown> | undefined
+    const send = await this.#prepare(batch)
+    return send()
+  }
+  /** Opens and declares what a batch needs; answers how to send it, which hands it over before it returns. */
+  async #prepare(batch: readonly Outgoing[]): Promise<() => Promise<readonly PublishFailure[]>> {
     try {
-      undeclared = await this.#parts.ready(batch)
+      const undeclared = await this.#parts.ready(batch)
+      return () => (undeclared === undefined ? this.#send(batch) : this.#sendDeclared(batch, undeclared))
     } catch (error) {
       this.failing = error
-      return batch.map((_outgoing, index) => ({ index, outcome: 'unavailable', error }))
+      return async () => batch.map((_outgoing, index) => ({ index, outcome: 'unavailable', error }))
     }
-    return undeclared === undefined ? this.#send(batch) : this.#sendDeclared(batch, undeclared)
   }
   /** What is wrong with one topic keeps no other from its messages; what comes behind one in its key must not overtake it. */
   async #sendDeclared(
@@ -159,8 +171,9 @@ export class Publisher {
   async drained(): Promise<void> {
     while (this.#pending.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
   }
-  /** Gives up on everything that is still under way. */
+  /** Gives up on everything that is still under way, and takes nothing more. */
   abandon(): void {
+    this.#abandoned = true
     for (const waiting of this.#pending.items()) this.#finish(waiting, { outcome: 'unknown', error: undefined })
     this.#pending.stop()
   }
@@ -179,14 +192,15 @@ export class Publisher {
       if (due.length === 0) continue
       for (const waiting of due) waiting.stage = 'sent'
       this.lastSent = due[0]
-      const publishing = this.#publishBatch(due)
+      const send = await this.#prepare(due.map((waiting) => waiting.outgoing))
+      const publishing = this.#finishAll(due, send())
       // A transport that confirms late would make everybody behind wait for the first; it takes them in order all the same.
       if (!settles) await publishing
     }
     this.#flushing = false
   }
-  async #publishBatch(due: readonly Waiting[]): Promise<void> {
-    const failures = await this.publishBatch(due.map((waiting) => waiting.outgoing))
+  async #finishAll(due: readonly Waiting[], publishing: Promise<readonly PublishFailure[]>): Promise<void> {
+    const failures = await publishing
     const failed = failures.length === 0 ? undefined : new Map(failures.map((failure) => [failure.index, failure]))
     for (let index = 0; index < due.length; index += 1) this.#finish(due[index]!, failed?.get(index))
   }
@@ -200,7 +214,7 @@ export class Publisher {
     if (this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
   #error(outgoing: Outgoing, { outcome, error: cause }: Pick<PublishFailure, 'outcome' | 'error'>): Error {
-    const { name } = this.#parts.transport
+    const { name } = this.#parts
     const why = cause instanceof Error ? `: ${cause.message}` : ''
     const message = `Publishing to "${outgoing.topic}" over ${name}: ${sentences[outcome]}${why}`
     return evtError(

@@ -129,37 +129,35 @@ export function createPublishing(parts: PublishingParts): Publishing {
       parts.onStored()
       return drafts.map((draft) => ({ id: draft.id, via: 'outbox' }))
     }
-    if (drafts.length === 1) {
-      const draft = drafts[0]!
-      const ports = router.portsOf(draft.event.name)
-      const outgoing = encodeFor(draft, ports, false)
-      if (ports.length === 1) await ports[0]!.publisher.publish(outgoing[0]!)
-      else await Promise.all(ports.map((port, index) => port.publisher.publish(outgoing[index]!)))
-      return [{ id: draft.id, via: 'transport' }]
-    }
-    return sendMany(drafts)
-  }
-  const sendMany = async (drafts: readonly Draft[]): Promise<readonly Published[]> => {
     // All are encoded before any is sent, so that one that cannot be encoded stops them all.
     const routed = drafts.map((draft) => {
       const ports = router.portsOf(draft.event.name)
       return { ports, outgoing: encodeFor(draft, ports, false) }
     })
-    const accepted = routed.map(({ ports, outgoing }) =>
-      Promise.all(ports.map((port, index) => port.publisher.publish(outgoing[index]!))),
-    )
-    return whenAllAccepted(drafts, accepted)
+    const [first] = routed
+    if (routed.length === 1 && first!.ports.length === 1)
+      return [await first!.ports[0]!.publisher.publish(first!.outgoing[0]!)]
+    const handed: Promise<Published>[] = []
+    const indexes: number[] = []
+    for (const [index, { ports, outgoing }] of routed.entries()) {
+      for (const [place, port] of ports.entries()) {
+        handed.push(port.publisher.publish(outgoing[place]!))
+        indexes.push(index)
+      }
+    }
+    return whenAllAccepted(drafts, handed, indexes)
   }
   /** All drafts pass their middleware, then they are sent together, then every `next` resolves. */
   const sendAround = (drafts: readonly Draft[], options: PublishOptions<unknown>): Promise<readonly Published[]> => {
     const arrived = new Set<OutgoingDraft>()
     let published: readonly Published[] = []
     const sent = deferred<void>()
+    let isStopped = false
     // Whoever awaits is told below; one that nobody reached must not count as unhandled.
     sent.promise.catch(() => undefined)
     const chain = compose<OutgoingDraft, void>(around, (draft) => {
       arrived.add(draft)
-      if (arrived.size === drafts.length) {
+      if (arrived.size === drafts.length && !isStopped) {
         send(drafts, options).then((result) => {
           published = result
           sent.resolve()
@@ -168,8 +166,15 @@ export function createPublishing(parts: PublishingParts): Publishing {
       return sent.promise
     })
     const through = drafts.map(toOutgoingDraft).map(async (draft) => {
-      await chain(draft)
-      if (!arrived.has(draft)) throw evtError('EVT_MIDDLEWARE_NEXT', 'A middleware neither called next nor threw', {})
+      try {
+        await chain(draft)
+        if (!arrived.has(draft)) throw evtError('EVT_MIDDLEWARE_NEXT', 'A middleware neither called next nor threw', {})
+      } catch (error) {
+        // Nothing is sent any more, and those that wait for it must not wait for ever.
+        isStopped = true
+        sent.reject(error)
+        throw error
+      }
     })
     return Promise.all(through)
       .then(() => sent.promise)
@@ -186,13 +191,17 @@ export function createPublishing(parts: PublishingParts): Publishing {
       const plain = encodePlainly(messages, options)
       if (plain !== undefined) return whenAllAccepted(plain.outgoing, plain.send())
     }
+    const sending = draftAndSend(messages, options, parent, idOf)
+    return options.signal === undefined ? sending : unlessAborted(sending, options.signal)
+  }
+  const draftAndSend: PublishMessages = async (messages, options, parent, idOf) => {
     const drafts: Draft[] = []
     for (let index = 0; index < messages.length; index += 1) {
       const draft = draftOf(messages[index]!, options, parent, idOf?.(index))
       drafts.push(draft instanceof Promise ? await draft : draft)
     }
-    const sending = around.length === 0 ? send(drafts, options) : sendAround(drafts, options)
-    return options.signal === undefined ? sending : unlessAborted(sending, options.signal)
+    options.signal?.throwIfAborted()
+    return around.length === 0 ? send(drafts, options) : sendAround(drafts, options)
   }
   const ways = new Map<AnyEvent, PlainWay | undefined>()
   const wayOf = (event: AnyEvent): PlainWay | undefined => {
@@ -269,22 +278,32 @@ function isEmpty(options: object): boolean {
   return true
 }
 
-/** What became of a list: all accepted, or `EVT_PUBLISH_PARTIAL` with the fate of every index. */
+/**
+ * What became of a list: all accepted, or `EVT_PUBLISH_PARTIAL` with the fate of every index. `indexes` tells which message
+ * was handed over where messages go to several transports. One that all of its transports failed alike is out nowhere.
+ */
 async function whenAllAccepted(
   messages: readonly { readonly id: string }[],
-  accepted: readonly unknown[],
+  handed: readonly unknown[],
+  indexes?: readonly number[],
 ): Promise<readonly Published[]> {
-  const isWaiting = accepted.some((each) => each instanceof Promise)
-  const results = isWaiting ? await Promise.allSettled(accepted) : []
+  const isWaiting = handed.some((each) => each instanceof Promise)
+  const results = isWaiting ? await Promise.allSettled(handed) : []
   const failures: PublishFailure[] = []
-  for (let index = 0; index < results.length; index += 1) {
-    const result = results[index]!
-    if (result.status === 'rejected') failures.push({ index, outcome: outcomeOf(result.reason), error: result.reason })
+  for (let at = 0; at < results.length; at += 1) {
+    const result = results[at]!
+    if (result.status === 'rejected')
+      failures.push({ index: indexes?.[at] ?? at, outcome: outcomeOf(result.reason), error: result.reason })
   }
   const ids = messages.map(({ id }) => id)
   if (failures.length === 0) return ids.map((id) => ({ id, via: 'transport' }))
-  const text = `${failures.length} of ${ids.length} messages were not accepted: ${(failures[0]!.error as Error).message}`
-  throw evtError('EVT_PUBLISH_PARTIAL', text, { failures, ids }, { cause: failures[0]!.error, retryable: true })
+  const [first] = failures
+  const areAlike = failures.length === handed.length && failures.every(({ outcome }) => outcome === first!.outcome)
+  if (ids.length === 1 && areAlike) throw first!.error
+  const isSplit = ids.length < handed.length
+  const count = new Set(failures.map(({ index }) => index)).size
+  const text = `${count} of ${ids.length} messages were not accepted${isSplit ? ' by all of their transports' : ''}: ${(first!.error as Error).message}`
+  throw evtError('EVT_PUBLISH_PARTIAL', text, { failures, ids }, { cause: first!.error, retryable: true })
 }
 
 function toOutgoingDraft(draft: Draft): OutgoingDraft {

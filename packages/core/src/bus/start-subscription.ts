@@ -32,12 +32,15 @@ import type { TransportPort } from './transport-port.ts'
 
 const storeRetryMs = 1_000
 
-/** Starts a definition on a bus: every check that needs no I/O first, then every consumer, or none. */
+/**
+ * Starts a definition on a bus: every check that needs no I/O first, then every consumer, or none. From its first read until
+ * it is closed it is among the subscriptions, so that a close never misses one.
+ */
 export async function startSubscription(
   bus: BusContext,
   groups: GroupList,
+  subscriptions: Set<Subscription>,
   definition: SubscriptionDefinition,
-  onClosed: (subscription: Subscription) => void,
 ): Promise<Subscription> {
   const options: SubscribeOptions & { readonly batch?: BatchOptions | undefined } = definition.options
   const work = definition['~subscription']
@@ -59,17 +62,18 @@ export async function startSubscription(
   const releaseGroups = groups.claim(identity.consumer, names, work.handler)
   const started: Pump[] = []
   try {
+    bus.checkOpen()
     for (const event of events) {
       const port =
         options.transport === undefined ? bus.router.portsOf(event.name)[0]! : bus.router.port(options.transport)
       started.push(await startPump({ bus, event, port, identity, options, settings, gate, stats, slots, work }))
     }
+    bus.checkOpen()
   } catch (error) {
     releaseGroups()
     await Promise.allSettled(started.map((pump) => pump.close(0)))
     throw error
   }
-  for (const pump of started) pump.start()
   const subscription = runningSubscription({
     consumer: identity.consumer,
     events: names,
@@ -79,9 +83,11 @@ export async function startSubscription(
     gate,
     onClosed() {
       releaseGroups()
-      onClosed(subscription)
+      subscriptions.delete(subscription)
     },
   })
+  subscriptions.add(subscription)
+  for (const pump of started) pump.start()
   return subscription
 }
 

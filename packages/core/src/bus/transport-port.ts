@@ -43,10 +43,12 @@ export class TransportPort {
     this.local = localTransport(parts.transport)
     this.#open = openTransport(parts.transport)
     this.publisher = new Publisher({
+      name: parts.name,
       transport: parts.transport,
       clock: parts.clock,
       timeoutMs: parts.publishTimeoutMs,
-      local: () => (this.#isOpen && parts.transport.publish === this.local?.publish ? this.local : undefined),
+      local: () =>
+        this.#isOpen && !this.#isClosed && parts.transport.publish === this.local?.publish ? this.local : undefined,
       ready: (batch) => this.#ready(batch),
     })
     this.#trimmer = new Trimmer(parts.transport, parts.clock, (error) => parts.report(error, 'trim'))
@@ -61,12 +63,8 @@ export class TransportPort {
     return topic
   }
   async open(): Promise<void> {
+    this.#checkOpen()
     if (this.#isOpen) return
-    // Nobody would close what opened now.
-    if (this.#isClosed) {
-      const text = `The transport ${this.name} has closed`
-      throw evtError('EVT_TRANSPORT_CLOSED', text, { transport: this.name })
-    }
     this.#opening ??= this.#open.take().then(
       () => {
         this.#isOpen = true
@@ -78,6 +76,11 @@ export class TransportPort {
       },
     )
     await this.#opening
+  }
+  /** An adapter never sees a use after its close, and nobody would close what opened now. */
+  #checkOpen(): void {
+    if (!this.#isClosed) return
+    throw evtError('EVT_TRANSPORT_CLOSED', `The transport ${this.name} has closed`, { transport: this.name })
   }
   /** Why nothing can travel over it just now, as far as is known. */
   get failing(): unknown {
@@ -107,6 +110,7 @@ export class TransportPort {
     }
   }
   async #ready(batch: readonly { readonly topic: string }[]): Promise<ReadonlyMap<string, unknown> | undefined> {
+    this.#checkOpen()
     let missing: Set<string> | undefined
     for (const { topic } of batch) {
       const declared = this.#declared.get(topic)
@@ -123,6 +127,7 @@ export class TransportPort {
   }
   async consume(spec: ConsumeSpec, events: ConsumerEvents): Promise<Consumer> {
     await this.declare(spec.topic)
+    this.#checkOpen()
     const consumer = await this.transport.consume(spec, events)
     this.#trimmer.add(spec.topic)
     return consumer
@@ -137,9 +142,10 @@ export class TransportPort {
       opening.then(() => this.#open.leave()).catch(() => undefined)
       return
     }
-    await this.#trimmer.close()
+    if (!(await within(this.#parts.clock, limitMs, this.#trimmer.close())))
+      this.#parts.report(new Error(`A trim of ${this.name} has not ended in time and is left behind`), 'close')
     if (!this.#isOpen) return
-    await this.#tellLeftBehind()
+    if (!this.#open.isShared) await this.#tellLeftBehind()
     await this.#open.leave()
   }
   /** What a transport of this process still holds ends with it. */

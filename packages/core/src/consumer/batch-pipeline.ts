@@ -1,7 +1,7 @@
 import { ReceivedDelivery } from '../delivery.ts'
 import type { Logger } from '../logger.ts'
 import { compose } from '../middleware.ts'
-import type { Outcome } from '../outcome.ts'
+import { type Outcome, reject } from '../outcome.ts'
 import type { Batch, BatchHandler } from '../subscription.ts'
 import type { Entry } from './entry.ts'
 import type { Around, Pipeline, PipelineParts, Steps, Terminal } from './pipeline-parts.ts'
@@ -128,7 +128,9 @@ async function handleAll(
     const payloads = deliveries.map((delivery) => delivery.payload)
     const results = await (work.handler as BatchHandler)(payloads, batch)
     if (results === undefined) return deliveries.map((delivery) => succeeded(settings, delivery))
-    if (!isSettledList(results, deliveries.length)) throw wrongResult(consumer, results)
+    if (!isSettledList(results)) reject(wrongResult(consumer, results))
+    // What is missing may hang on which messages came together.
+    if (results.length !== deliveries.length) throw wrongResult(consumer, results)
     return results.map((result, index) =>
       result.status === 'fulfilled'
         ? succeeded(settings, deliveries[index]!)
@@ -153,10 +155,8 @@ class DeliveredBatch implements Batch {
   }
 }
 
-function isSettledList(results: unknown, length: number): results is readonly PromiseSettledResult<unknown>[] {
+function isSettledList(results: unknown): results is readonly PromiseSettledResult<unknown>[] {
   return (
-    Array.isArray(results) &&
-    results.length === length &&
-    results.every((result) => result?.status === 'fulfilled' || result?.status === 'rejected')
+    Array.isArray(results) && results.every((result) => result?.status === 'fulfilled' || result?.status === 'rejected')
   )
 }

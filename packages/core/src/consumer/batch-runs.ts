@@ -1,6 +1,7 @@
 import type { Timer } from '../clock.ts'
 import type { Endings } from './endings.ts'
 import type { Entry } from './entry.ts'
+import type { RunEnd } from './gate.ts'
 import type { Holdings } from './holdings.ts'
 import type { PumpParts, Starting } from './pump-parts.ts'
 import type { Suspects } from './suspects.ts'
@@ -76,7 +77,12 @@ export class BatchRuns {
     const outcomes = mayRun ? await this.#parts.work.handleBatch(entries) : entries.map(() => 'release' as const)
     if (suspect) this.#suspects.ended()
     this.#parts.slots.give()
-    for (let index = 0; index < entries.length; index += 1) this.#endings.finish(entries[index]!, outcomes[index]!)
+    let end: RunEnd = 'neither'
+    for (let index = 0; index < entries.length; index += 1) {
+      const each = this.#endings.finish(entries[index]!, outcomes[index]!)
+      if (each === 'succeeded' || end === 'neither') end = each
+    }
+    this.#parts.gate.finished(end)
     this.#pump.startReady()
   }
 }

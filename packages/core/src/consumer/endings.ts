@@ -1,6 +1,8 @@
+import { isEvtError } from '../errors.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Settlement } from '../transport.ts'
 import { type Entry, errorRecord } from './entry.ts'
+import type { RunEnd } from './gate.ts'
 import type { Holdings } from './holdings.ts'
 import type { PumpParts } from './pump-parts.ts'
 import { Settler } from './settler.ts'
@@ -33,32 +35,34 @@ export class Endings {
     this.#hooks = hooks
     this.settler = new Settler(parts.consumer, parts.clock, (error) => parts.work.report(error, 'settle'))
   }
-  finish(entry: Entry, decided: Outcome | 'release'): void {
-    const { gate, stats } = this.#parts
-    if (!this.#holdings.running.remove(entry)) return
+  /** Answers whether the handler is to blame. */
+  finish(entry: Entry, decided: Outcome | 'release'): RunEnd {
+    const { stats } = this.#parts
+    if (!this.#holdings.running.remove(entry)) return 'neither'
     if (entry.timedOut) this.#holdings.overdue -= 1
     if (entry.lost) {
-      gate.finished('neither')
-      return this.forget(entry)
+      this.forget(entry)
+      return 'neither'
     }
     const outcome = this.#afterAbort(entry, decided)
     if (outcome === 'release') {
-      gate.finished('neither')
       stats.released += 1
-      return this.settle(entry, { delivery: entry.received, as: 'release', attempt: entry.attempt })
+      this.settle(entry, { delivery: entry.received, as: 'release', attempt: entry.attempt })
+      return 'neither'
     }
-    gate.finished(endOf(outcome))
     if (outcome.status === 'ack') {
       stats.acknowledged += 1
       this.settle(entry, { delivery: entry.received, as: 'ack' })
     } else if (outcome.status === 'retry') this.#retry(entry, outcome)
     else void this.deadLetter(entry, outcome.error)
+    return endOf(outcome)
   }
   #afterAbort(entry: Entry, outcome: Outcome | 'release'): Outcome | 'release' {
     if (outcome === 'release') return outcome
-    // What comes after a timeout was decided where the handler ended. One that stopped because we are closing has not failed.
-    const isClosing = !entry.timedOut && entry.delivery?.abortReason !== undefined
-    return isClosing && outcome.status === 'retry' ? 'release' : outcome
+    // What comes after a timeout was decided where the handler ended. One that stopped because we close, or lost it, has not failed.
+    const reason = entry.delivery?.abortReason
+    const isStopped = reason !== undefined && !isEvtError(reason, 'EVT_HANDLER_TIMEOUT')
+    return isStopped && outcome.status === 'retry' ? 'release' : outcome
   }
   #retry(entry: Entry, outcome: Outcome & { readonly status: 'retry' }): void {
     const { stats, clock, support, settings } = this.#parts
@@ -149,8 +153,7 @@ export class Endings {
   }
 }
 
-/** Whether the handler is to blame. */
-function endOf(outcome: Outcome): 'succeeded' | 'failed' | 'neither' {
+function endOf(outcome: Outcome): RunEnd {
   if (outcome.status === 'ack') return 'succeeded'
   const failed = outcome.status === 'retry' ? outcome.counted : outcome.exhausted
   return failed === true ? 'failed' : 'neither'

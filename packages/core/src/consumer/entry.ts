@@ -21,6 +21,8 @@ export class Entry implements Watched<Entry>, Rostered {
   dueMs = 0
   timedOut = false
   lost = false
+  /** It has ended its process too often. It stays so while its dead letter cannot be kept. */
+  isPoison = false
   /** It runs without a lease, straight from a transport of this process. */
   isDirect = false
   before: Entry | undefined

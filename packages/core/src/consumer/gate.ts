@@ -1,5 +1,8 @@
 import type { Clock } from '../clock.ts'
 
+/** What a run says of its handler: control flow and lost leases say nothing, `neither`. */
+export type RunEnd = 'succeeded' | 'failed' | 'neither'
+
 /** Decides how many handlers may start now. It fails no message and burns no attempt. */
 export interface Gate {
   /** Starts allowed now; Infinity where nothing limits them. */
@@ -7,8 +10,8 @@ export interface Gate {
   /** Milliseconds until `permits` may grow by itself. */
   waitMs(): number
   started(): void
-  /** Told of the end of everything that started. Control flow and lost leases say nothing of the handler: `neither`. */
-  finished(end: 'succeeded' | 'failed' | 'neither'): void
+  /** Told of the end of everything that started. */
+  finished(end: RunEnd): void
   readonly reason: string | undefined
 }
 

@@ -131,7 +131,8 @@ function keyBlocked(consumer: string, { key = '' }: ReceivedDelivery): Outcome {
 
 async function publishResult(parts: PipelineParts, delivery: ReceivedDelivery, result: unknown): Promise<void> {
   const messages: readonly unknown[] = Array.isArray(result) ? result : [result]
-  if (!messages.every(isMessage)) throw wrongResult(parts.consumer, result)
+  // It would return the same again, and do its work again before that.
+  if (!messages.every(isMessage)) reject(wrongResult(parts.consumer, result))
   // The outcome is decided already: what a handler brings after its timeout is not published, its rerun brings it again.
   const { abortReason } = delivery
   if (abortReason !== undefined) throw abortReason

@@ -21,6 +21,7 @@ import { Suspects } from './suspects.ts'
 
 const abortGraceMs = 1_000
 const consumerGraceMs = 10_000
+const drainPollMs = 5
 
 /** Moves messages from one transport consumer through the handler and back to their settlement. */
 export class Pump implements LocalReceiver, Starting {
@@ -60,6 +61,8 @@ export class Pump implements LocalReceiver, Starting {
       () => this.#room(),
       (received) => {
         for (const delivery of received) this.#admit(delivery)
+        // A read that returns only when everything else has been given back.
+        if (this.#stopping) this.#endings.releaseUnstarted()
         this.startReady()
       },
     )
@@ -141,7 +144,8 @@ export class Pump implements LocalReceiver, Starting {
     if (this.#paused) return undefined
     const { waiting, waitingBytes, held, leased, running, direct } = this.#holdings
     const unstarted = waiting + held
-    const permits = gate.permits()
+    // One start takes a whole batch.
+    const permits = gate.permits() * (settings.batch?.maxItems ?? 1)
     const messages = Math.min(settings.prefetch - unstarted, permits - waiting)
     const bytes = settings.prefetchBytes - waitingBytes
     const unsettled = leased.size - unstarted - (running.size - direct)
@@ -221,7 +225,7 @@ export class Pump implements LocalReceiver, Starting {
       if (!this.#direct!.hasNext()) return
     } else {
       this.#leaseDirect(entry)
-      this.#endings.finish(entry, outcome)
+      this.#parts.gate.finished(this.#endings.finish(entry, outcome))
     }
     this.startReady()
   }
@@ -270,16 +274,16 @@ export class Pump implements LocalReceiver, Starting {
   /** Settles or gives back everything of these partitions, within the deadline. */
   async drain(partitions: readonly number[], deadlineMs: number): Promise<void> {
     const isTheirs = ({ received }: Entry) => partitions.includes(received.partition)
-    this.#endings.releaseUnstarted(isTheirs)
-    const running = () => this.#holdings.running.items().some(isTheirs)
+    const { leased } = this.#holdings
     const { clock } = this.#parts
     const untilMs = clock.monotonicMs() + deadlineMs
-    const drained = async () => {
-      while (running() && clock.monotonicMs() < untilMs)
-        await new Promise<void>((resolve) => clock.startTimer(resolve, 5))
-      await this.settler.drained()
+    for (;;) {
+      // Again each time: what fails meanwhile would wait here for its next attempt.
+      this.#endings.releaseUnstarted(isTheirs)
+      const leftMs = untilMs - clock.monotonicMs()
+      if (leftMs <= 0 || !leased.inOrder().some(isTheirs)) return
+      await new Promise<void>((resolve) => clock.startTimer(resolve, Math.min(drainPollMs, leftMs)))
     }
-    await within(clock, deadlineMs, drained())
   }
   /** Stops reading, lets handlers finish, aborts them at the deadline, gives the rest back, closes the consumer. */
   async close(deadlineMs: number): Promise<void> {

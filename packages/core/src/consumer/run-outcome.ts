@@ -12,10 +12,10 @@ export function notBegun({ abortReason }: ReceivedDelivery): Outcome | undefined
   return { status: 'retry', afterMs: notBegunMs, error: abortReason, counted: false }
 }
 
-/** What an error of a handler comes to: late, it is the timeout's; while we close, the message has not failed. */
+/** What an error of a handler comes to: late, it is the timeout's; while we close, or have lost it, the message has not failed. */
 export function failure(settings: ConsumerSettings, delivery: ReceivedDelivery, thrown: unknown): Outcome {
   const flow = asControlFlow(thrown)
-  if (isEvtError(delivery.abortReason, 'EVT_SHUTDOWN') && flow === undefined)
+  if (isEvtError(delivery.abortReason, 'EVT_SHUTDOWN', 'EVT_LEASE_LOST') && flow === undefined)
     return { status: 'retry', afterMs: 0, error: thrown, counted: false }
   // Work that is durable, or that never began because a store was slow, has not failed however long it took.
   const isBlameless = flow?.action === 'acknowledge' || flow?.counted === false

@@ -53,9 +53,13 @@ export class Suspects {
     const { settings, support, work } = this.#parts
     const { suspect } = entry.received
     const { attempts } = settings.retry
-    if (!suspect || entry.attempt <= attempts || support.attempts === 'deliveries') return false
+    if (!entry.isPoison) {
+      if (!suspect || entry.attempt <= attempts || support.attempts === 'deliveries') return false
+      entry.isPoison = true
+      // The one that would begin now.
+      entry.attempt -= 1
+    }
     this.#holdings.unwait(entry)
-    entry.attempt -= 1
     const message = `${work.consumer} ended ${entry.attempt} times without settling this message, the last time with its process`
     const error = evtError('EVT_POISON', message, { consumer: work.consumer, attempts: entry.attempt })
     void this.#endings.deadLetter(entry, error)

@@ -28,7 +28,7 @@ export class MemoryGroup {
   readonly #options: MemoryGroupOptions
   #available = new Queue<MemoryItem>()
   readonly #leases = new Roster<Lease>()
-  readonly #delayed = new Map<MemoryItem, Timer>()
+  readonly #delayed = new Map<MemoryItem, { readonly timer: Timer; readonly dueMs: number }>()
   /** Who holds messages of a key, how many, and what waits because of that. */
   readonly #keys = new Map<string, { holder: object; held: number; behind: MemoryItem[] }>()
   readonly #readers: (() => void)[] = []
@@ -246,12 +246,13 @@ export class MemoryGroup {
     for (let index = 0; index < items.length; index += 1) this.#wakeReader()
   }
   #delay(item: MemoryItem, afterMs: number): void {
-    const timer = this.#options.clock.startTimer(() => {
+    const { clock } = this.#options
+    const timer = clock.startTimer(() => {
       this.#delayed.delete(item)
       this.#available.push(item)
       this.#wakeReader()
     }, afterMs)
-    this.#delayed.set(item, timer)
+    this.#delayed.set(item, { timer, dueMs: clock.monotonicMs() + afterMs })
   }
   #remove(item: MemoryItem): void {
     this.size -= 1
@@ -290,9 +291,16 @@ export class MemoryGroup {
       oldestMs: firstMs === Number.POSITIVE_INFINITY ? null : Math.max(0, nowMs - firstMs),
     }
   }
+  /** Goes on after a close: nothing that was delayed, or leased to somebody who is gone, is lost. */
+  open(): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    for (const [item, { dueMs }] of [...this.#delayed]) this.#delay(item, Math.max(0, dueMs - nowMs))
+    this.#armExpiry()
+  }
   close(): void {
     this.#expiry?.cancel()
-    for (const timer of this.#delayed.values()) timer.cancel()
+    this.#expiry = undefined
+    for (const { timer } of this.#delayed.values()) timer.cancel()
     for (const wake of [...this.#readers]) wake()
   }
 }

@@ -70,6 +70,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
     return topic
   }
   const accept = async (outgoing: Outgoing): Promise<MemoryMessage | 'dropped' | Error> => {
+    if (closed) return transportClosed()
     const topic = topicOf(outgoing.topic)
     const bytes = payloadBytes(outgoing)
     if (topic.waiting.size > 0 || !topic.hasRoom(bytes)) {
@@ -87,7 +88,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
         if (!topic.hasRoom(bytes)) return 'dropped'
       } else {
         await topic.room(bytes, () => closed)
-        if (closed) return evtError('EVT_TRANSPORT_CLOSED', 'The memory transport has closed', { transport: 'memory' })
+        if (closed) return transportClosed()
       }
     }
     const message = topic.add(outgoing)
@@ -102,7 +103,11 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
       return dropped
     },
     deadLetters: () => letters,
-    async open() {},
+    async open() {
+      if (!closed) return
+      closed = false
+      for (const topic of topics.values()) for (const group of topic.groups) group.open()
+    },
     async declare({ name, partitions }) {
       if (partitions !== undefined) {
         const text = `The memory transport has no partitions, so "${name}" cannot have ${partitions}: its groups keep order without`
@@ -117,8 +122,8 @@ export function memoryTransport(options: MemoryTransportOptions = {}): MemoryTra
       for (let index = 0; index < batch.length; index += 1) {
         const outgoing = batch[index]!
         const topic = topics.get(outgoing.topic)
-        const free = topic === undefined || (topic.waiting.size === 0 && topic.hasRoom(payloadBytes(outgoing)))
-        const accepted = free ? topicOf(outgoing.topic).add(outgoing) : await accept(outgoing)
+        const isFree = topic === undefined || (topic.waiting.size === 0 && topic.hasRoom(payloadBytes(outgoing)))
+        const accepted = isFree && !closed ? topicOf(outgoing.topic).add(outgoing) : await accept(outgoing)
         if (accepted === 'dropped') dropped += 1
         else if (accepted instanceof Error) {
           // What follows would overtake this one.
@@ -272,6 +277,10 @@ function memorySupport(confirms: 'accepted' | 'settled', byReference: boolean): 
     byReference,
     readOverrun: 0,
   }
+}
+
+function transportClosed(): Error {
+  return evtError('EVT_TRANSPORT_CLOSED', 'The memory transport has closed', { transport: 'memory' })
 }
 
 function oneOf<const Values extends readonly string[]>(option: string, value: unknown, values: Values): Values[number] {
