@@ -72,10 +72,10 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   })
   const report = (error: unknown, during: string) => {
     try {
-      if (options.onError === undefined) logger.warn({ service, during, error }, 'failure')
+      if (options.onError === undefined) logger.warn({ service, during, err: error }, 'failure')
       else options.onError(error, during)
     } catch (thrown) {
-      logger.error({ service, error: thrown }, 'onError threw')
+      logger.error({ service, err: thrown }, 'onError threw')
     }
   }
   const { transports, fallback } = transportsOf(options)

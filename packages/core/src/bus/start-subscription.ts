@@ -220,10 +220,7 @@ function told(retry: RetryDecision, consumer: string, logger: Logger): RetryDeci
     decide(thrown, attempt) {
       const outcome = retry.decide(thrown, attempt)
       if (outcome.status === 'retry' && outcome.counted)
-        logger.info(
-          { consumer, attempt, afterMs: outcome.afterMs, error: outcome.error },
-          'run failed, will be retried',
-        )
+        logger.info({ consumer, attempt, afterMs: outcome.afterMs, err: outcome.error }, 'run failed, will be retried')
       return outcome
     },
   }
