@@ -38,7 +38,7 @@ export class Publisher {
   #letGo: (() => void) | undefined
   #idle: (() => void)[] = []
   readonly #unconfirmed = new Set<() => void>()
-  /** The last failure, until a publish succeeds. */
+  /** The last failure, until a publish is answered. */
   failing: unknown
 
   constructor(parts: PublisherParts) {
@@ -132,7 +132,8 @@ export class Publisher {
   async #send(batch: readonly Outgoing[]): Promise<readonly PublishFailure[]> {
     try {
       const failures = await this.#confirmed(this.#parts.transport.publish(batch))
-      this.failing = failures[0]?.error
+      // Whoever refuses a message answers: the message is at fault, and the next one may be taken.
+      this.failing = failures.find(({ outcome }) => outcome !== 'refused')?.error
       return failures
     } catch (error) {
       this.failing = error
