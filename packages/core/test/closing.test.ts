@@ -437,3 +437,11 @@ test('two buses of one service in one process know nothing of each other', async
   await settle()
   expect(seen).toEqual(['one'])
 })
+
+test('a bus that was started and closed says so to whoever starts or runs it again', async () => {
+  const rig = makeRig()
+  await rig.bus.start()
+  await rig.bus.close()
+  for (const again of [() => rig.bus.start(), () => rig.bus.run()])
+    expect(await failureOf(again)).toMatchObject({ code: 'EVT_BUS_CLOSED' })
+})

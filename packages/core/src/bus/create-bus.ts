@@ -129,7 +129,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   let starting: Promise<void> | undefined
   let usesOutbox = false
   const start = () => {
-    if (state !== 'open' && starting === undefined) return Promise.reject(busClosed(service))
+    const isOver = state === 'closed' || (state === 'closing' && starting === undefined)
+    if (isOver) return Promise.reject(busClosed(service))
     usesOutbox = outbox !== undefined
     starting ??= (async () => {
       await startMiddleware()
