@@ -1,4 +1,8 @@
+import { systemClock } from './clock.ts'
+import { identify } from './consumer/identity.ts'
 import { consumerSettings } from './consumer/settings.ts'
+import { gateOf } from './consumer/subscription-gate.ts'
+import { startKind } from './consumer/support-check.ts'
 import { checkMiddleware } from './middleware.ts'
 import { checkBoolean, checkFunction, checkKnown, invalidOption } from './options.ts'
 import type { BatchOptions, SubscribeOptions } from './subscription-options.ts'
@@ -40,6 +44,10 @@ export function checkSubscription(
   checkMode(options)
   checkValues(options)
   consumerSettings(options, isBatch, {}, Math.random, () => {})
+  // Made to be checked: names, start and gates belong to a bus.
+  identify('service', options, 'name')
+  if (options.startAt !== undefined) startKind(options.startAt)
+  gateOf(options, systemClock)
 }
 
 function checkValues(options: SubscribeOptions): void {

@@ -150,3 +150,11 @@ test('a publish that waits for room ends when the bus closes, with a typed error
   await closing
   expect((await waiting).code).toMatch(/^EVT_PUBLISH_(UNKNOWN|UNAVAILABLE)$/)
 })
+
+test('a bus that was started and closed says so to whoever starts or runs it again', async () => {
+  const rig = makeRig()
+  await rig.bus.start()
+  await rig.bus.close()
+  for (const again of [() => rig.bus.start(), () => rig.bus.run()])
+    expect(await failureOf(again)).toMatchObject({ code: 'EVT_BUS_CLOSED' })
+})

@@ -41,8 +41,8 @@ test('the log is told of every run that failed and will be retried, and of none 
   await rig.clock.advance(1_000)
   const message = 'run failed, will be retried'
   expect(lines).toEqual([
-    { consumer: 'rig/a', attempt: 1, afterMs: 100, error, message },
-    { consumer: 'rig/a', attempt: 2, afterMs: 200, error, message },
+    { consumer: 'rig/a', attempt: 1, afterMs: 100, err: error, message },
+    { consumer: 'rig/a', attempt: 2, afterMs: 200, err: error, message },
   ])
 })
 

@@ -37,7 +37,9 @@ export async function migrate(options: MigrateOptions): Promise<number> {
     await connection.query('rollback').catch((lost: unknown) => {
       failure = asError(lost)
     })
-    throw pgFailure(error, { operation: `Migrating ${options.name}`, relation: `${schema}."evt_migrations"` })
+    const relation = `${schema}."evt_migrations"`
+    const rights = `create on the schema ${schema}, or select on ${relation} where another role has applied them`
+    throw pgFailure(error, { operation: `Migrating ${options.name}`, relation, rights })
   } finally {
     release(failure)
   }

@@ -41,7 +41,7 @@ export class Publisher {
   #idle: (() => void)[] = []
   readonly #unconfirmed = new Set<() => void>()
   #abandoned = false
-  /** The last failure, until a publish succeeds. */
+  /** The last failure, until a publish is answered. */
   failing: unknown
 
   constructor(parts: PublisherParts) {
@@ -144,7 +144,8 @@ export class Publisher {
   async #send(batch: readonly Outgoing[]): Promise<readonly PublishFailure[]> {
     try {
       const failures = await this.#confirmed(this.#parts.transport.publish(batch))
-      this.failing = failures[0]?.error
+      // Whoever refuses a message answers: the message is at fault, and the next one may be taken.
+      this.failing = failures.find(({ outcome }) => outcome !== 'refused')?.error
       return failures
     } catch (error) {
       this.failing = error

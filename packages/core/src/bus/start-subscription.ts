@@ -1,6 +1,5 @@
 import { fromJson } from '../codec.ts'
-import { toCircuit } from '../consumer/circuit.ts'
-import { bothGates, type Gate, openGate, rateLimitGate } from '../consumer/gate.ts'
+import type { Gate } from '../consumer/gate.ts'
 import { type Identity, identify, startOf } from '../consumer/identity.ts'
 import { createPipeline } from '../consumer/pipeline.ts'
 import type { PipelineParts } from '../consumer/pipeline-parts.ts'
@@ -9,6 +8,7 @@ import { runningSubscription, type Subscription } from '../consumer/running-subs
 import { type ConsumerSettings, consumerSettings, explainSettings } from '../consumer/settings.ts'
 import { Slots } from '../consumer/slots.ts'
 import { emptyStats, type SubscriptionStats } from '../consumer/stats.ts'
+import { gateOf } from '../consumer/subscription-gate.ts'
 import { checkSupport } from '../consumer/support-check.ts'
 import type { DeadLetters } from '../dead-letters.ts'
 import { decodePayload, validate } from '../decode.ts'
@@ -17,7 +17,7 @@ import { receivedBytes } from '../encoded-message.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
 import type { Logger } from '../logger.ts'
-import { checkKnown, invalidOption, wholeNumber } from '../options.ts'
+import { invalidOption } from '../options.ts'
 import { retry } from '../outcome.ts'
 import type { RetryDecision } from '../retry-policy.ts'
 import type { SubscriptionDefinition } from '../subscription.ts'
@@ -56,7 +56,7 @@ export async function startSubscription(
     bus.report(error, 'retry.classify'),
   )
   const settings = { ...parsed, retry: told(parsed.retry, identity.consumer, bus.logger) }
-  const gate = gateOf(options, bus)
+  const gate = gateOf(options, bus.clock)
   const stats = emptyStats()
   const slots = new Slots(settings.concurrency)
   const releaseGroups = groups.claim(identity.consumer, names, work.handler)
@@ -228,10 +228,7 @@ function told(retry: RetryDecision, consumer: string, logger: Logger): RetryDeci
     decide(thrown, attempt) {
       const outcome = retry.decide(thrown, attempt)
       if (outcome.status === 'retry' && outcome.counted)
-        logger.info(
-          { consumer, attempt, afterMs: outcome.afterMs, error: outcome.error },
-          'run failed, will be retried',
-        )
+        logger.info({ consumer, attempt, afterMs: outcome.afterMs, err: outcome.error }, 'run failed, will be retried')
       return outcome
     },
   }
@@ -255,19 +252,4 @@ function blockedKeys(deadLetters: DeadLetters, consumer: string, topic: string):
       return retry(error, { afterMs: storeRetryMs, counted: false })
     }
   }
-}
-
-function gateOf(options: SubscribeOptions, bus: BusContext): Gate {
-  let gate = openGate
-  if (options.rateLimit !== undefined) {
-    checkKnown('rateLimit', options.rateLimit, ['perSecond', 'burst'])
-    const { perSecond, burst } = options.rateLimit
-    if (!(typeof perSecond === 'number' && perSecond > 0))
-      throw invalidOption('rateLimit.perSecond', 'expected a number above 0')
-    const size = wholeNumber('rateLimit.burst', burst, { min: 1, default: Math.max(1, Math.ceil(perSecond)) })
-    gate = rateLimitGate(perSecond, size, bus.clock)
-  }
-  if (options.circuit === undefined || options.circuit === false) return gate
-  const circuit = toCircuit(options.circuit, bus.clock)
-  return gate === openGate ? circuit : bothGates(circuit, gate)
 }

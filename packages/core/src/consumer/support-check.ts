@@ -37,7 +37,8 @@ export function checkSupport(
   }
 }
 
-function startKind(from: StartAt): TransportSupport['starts'][number] {
+/** Which kind of start it is, or `EVT_OPTION_INVALID`. */
+export function startKind(from: StartAt): TransportSupport['starts'][number] {
   if (from === 'earliest' || from === 'latest') return from
   if (from instanceof Date) {
     if (Number.isNaN(from.getTime())) throw invalidOption('startAt', 'expected a valid Date')

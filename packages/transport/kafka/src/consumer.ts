@@ -146,7 +146,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     if (ephemeral || closed || away || retries !== undefined) return
     lookTimer = clock.startTimer(() => {
       lookForRetries()
-        .catch((error: unknown) => logger.debug({ error, topic: retryTopic }, 'looking for retries failed'))
+        .catch((error: unknown) => logger.debug({ err: error, topic: retryTopic }, 'looking for retries failed'))
         .finally(armLook)
     }, lookMs)
   }
@@ -168,7 +168,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     events.lost('all', cause)
   }
   const lease = createLease(clock, spec.leaseMs, isHolding, () => {
-    expire().catch((error: unknown) => logger.error({ error }, 'leaving a group failed'))
+    expire().catch((error: unknown) => logger.error({ err: error }, 'leaving a group failed'))
   })
   /** Marks messages as handed over and makes that durable where it must be; answers those that may go. */
   const hand = async (items: readonly Item[], room: number): Promise<readonly Item[]> => {

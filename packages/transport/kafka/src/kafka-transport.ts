@@ -63,10 +63,7 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
         topics.forget(serverTopic)
         if (failure.outcome === 'refused') {
           refused.push(...part.records)
-          settings.logger.warn(
-            { topic: serverTopic, error: failure.error },
-            'the broker refuses what is to be kept here',
-          )
+          settings.logger.warn({ topic: serverTopic, err: failure.error }, 'the broker refuses what is to be kept here')
         } else throw unavailable(`Writing to ${serverTopic}`, failure.error)
       }
     }
