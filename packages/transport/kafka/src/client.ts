@@ -57,13 +57,15 @@ export interface PartitionBatch {
   readonly topic: string
   readonly partition: number
   readonly records: readonly NewRecord[]
-  /** Too large as it is: it may fit compressed. Default false. */
+  /** Too large as it is: it may fit compressed, where that makes it smaller. Default false. */
   readonly isPacked?: boolean | undefined
 }
 /** What became of one of the batches. */
 export interface ProduceFailure {
   readonly batch: PartitionBatch
   readonly outcome: 'refused' | 'unavailable' | 'unknown'
+  /** Refused for its size alone. */
+  readonly isTooLarge: boolean
   readonly error: unknown
 }
 export interface KafkaRecord {

@@ -7,7 +7,8 @@ import {
   isEvtError,
   type Timer,
 } from '@evt/core'
-import type { KafkaClient, KafkaConnection, NewRecord } from './client.ts'
+import type { Append } from './append.ts'
+import type { KafkaClient, KafkaConnection } from './client.ts'
 import { headerNumber, KafkaDelivery, readPosition, retryPartitionsFrom } from './deliveries.ts'
 import { DueHeap } from './due-heap.ts'
 import { unavailable } from './errors.ts'
@@ -33,11 +34,7 @@ export interface ConsumerParts {
   readonly partitions: number
   /** Creates a topic of the server that is gone. */
   recreate(serverTopic: string): Promise<void>
-  /**
-   * Appends to a topic of the transport's own, created where it is missing; rejects unless it is certain. Answers what the
-   * broker refuses, also packed.
-   */
-  append(serverTopic: string, kind: 'retry' | 'letters', records: readonly NewRecord[]): Promise<readonly NewRecord[]>
+  readonly append: Append
 }
 
 const failingGraceMs = 1_000
@@ -251,6 +248,8 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
         return refused
       },
       commit,
+      placeOf: (item) =>
+        `partition ${item.progress.partition}, offset ${item.offset} of ${isRetry(item) ? retryTopic : serverTopic}`,
       delay: (item, dueMs) => delayed.add(item, dueMs),
       putBack: (items) => inbox.putBack(items),
     }),

@@ -1,6 +1,7 @@
 import { type Clock, crashPoint, type Refusal, type Settlement, type TransportDelivery } from '@evt/core'
+import type { Append, OwnTopic } from './append.ts'
 import type { NewRecord } from './client.ts'
-import { letterRecord } from './dead-letters.ts'
+import { cutLetter, letterRecord } from './dead-letters.ts'
 import type { Receipt } from './deliveries.ts'
 import { unavailable } from './errors.ts'
 import { own, writeKafkaHeaders } from './headers.ts'
@@ -11,9 +12,10 @@ export interface SettlingParts {
   readonly clock: Clock
   /** Whether delayed retries are kept in memory, because nobody else would read them. */
   readonly delaysInMemory: boolean
-  /** Appends dead letters or delayed retries; rejects unless it is certain. Answers what the broker refuses. */
-  append(kind: 'letters' | 'retry', records: readonly NewRecord[]): Promise<readonly NewRecord[]>
+  append(kind: OwnTopic, records: readonly NewRecord[]): ReturnType<Append>
   commit(): Promise<void>
+  /** Where a message was read, for an operator. */
+  placeOf(item: Item): string
   delay(item: Item, dueMs: number): void
   putBack(items: readonly Item[]): void
 }
@@ -33,11 +35,19 @@ export function createSettling(parts: SettlingParts): (batch: readonly Settlemen
       return settlement.as === 'retry' ? [retryRecord(settlement, clock)] : []
     })
     if (records.length === 0) return
-    const refused = await parts.append(kind, records)
+    let refused = await parts.append(kind, records)
+    if (kind === 'letters' && refused.length > 0) {
+      const cut = leaving.flatMap((settlement, index) =>
+        settlement.as === 'deadLetter' && refused.includes(records[index]!)
+          ? [cutLetter(consumer, settlement, parts.placeOf(itemOf(settlement.delivery)))]
+          : [],
+      )
+      if ((await parts.append(kind, cut)).length > 0)
+        throw unavailable('Dead-lettering', new Error(`the broker refuses ${refused.length} letters`))
+      refused = []
+    }
     for (const [index, { delivery }] of leaving.entries())
       if (!refused.includes(records[index]!)) itemOf(delivery).moved = true
-    if (kind === 'letters' && refused.length > 0)
-      throw unavailable('Dead-lettering', new Error(`the broker refuses ${refused.length} letters`))
     if (kind === 'letters') crashPoint('kafka.deadLettersKept')
     else crashPoint('kafka.retriesWritten')
   }
