@@ -109,7 +109,7 @@ export interface MemberEvents {
   revoking(): Promise<void>
   /** From where to fetch each partition of the new session. Nothing is fetched before it resolves. */
   assigned(session: Session): Promise<ReadonlyMap<number, number>>
-  /** Fetched records, in order. */
+  /** Fetched records, in order; none where none came in time. */
   fetched(partition: number, fetched: Fetched): void
   /** Whether more of a partition may be fetched. `KafkaMember.wake` says that the answer has changed. */
   wants(partition: number): boolean

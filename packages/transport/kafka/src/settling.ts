@@ -1,4 +1,4 @@
-import { type Clock, crashPoint, type Refusal, type Settlement, type TransportDelivery } from '@evt/core'
+import { crashPoint, type Refusal, type Settlement, type TransportDelivery } from '@evt/core'
 import type { Append, OwnTopic } from './append.ts'
 import type { NewRecord } from './client.ts'
 import { cutLetter, letterRecord } from './dead-letters.ts'
@@ -9,20 +9,19 @@ import type { Item } from './progress.ts'
 
 export interface SettlingParts {
   readonly consumer: string
-  readonly clock: Clock
   /** Whether delayed retries are kept in memory, because nobody else would read them. */
   readonly delaysInMemory: boolean
   append(kind: OwnTopic, records: readonly NewRecord[]): ReturnType<Append>
   commit(): Promise<void>
   /** Where a message was read, for an operator. */
   placeOf(item: Item): string
-  delay(item: Item, dueMs: number): void
+  delay(item: Item, afterMs: number): void
   putBack(items: readonly Item[]): void
 }
 
 /** Settles in the order that loses nothing: what leaves the topic is written first, then the commit says so. */
 export function createSettling(parts: SettlingParts): (batch: readonly Settlement[]) => Promise<readonly Refusal[]> {
-  const { consumer, clock, delaysInMemory } = parts
+  const { consumer, delaysInMemory } = parts
   const returning: Item[] = []
 
   const move = async (kind: 'letters' | 'retry', settlements: readonly Settlement[]) => {
@@ -32,7 +31,7 @@ export function createSettling(parts: SettlingParts): (batch: readonly Settlemen
     })
     const records = leaving.flatMap((settlement) => {
       if (settlement.as === 'deadLetter') return [letterRecord(consumer, settlement)]
-      return settlement.as === 'retry' ? [retryRecord(settlement, clock)] : []
+      return settlement.as === 'retry' ? [retryRecord(settlement)] : []
     })
     if (records.length === 0) return
     let refused = await parts.append(kind, records)
@@ -63,7 +62,7 @@ export function createSettling(parts: SettlingParts): (batch: readonly Settlemen
     } else if (settlement.as === 'retry' && !item.moved) {
       // Nobody else would read it, or the broker refuses it.
       progress.release(item, settlement.attempt)
-      parts.delay(item, clock.nowMs() + settlement.afterMs)
+      parts.delay(item, settlement.afterMs)
     } else progress.done(item)
   }
   return async (batch) => {
@@ -98,7 +97,7 @@ function itemOf({ receipt }: TransportDelivery): Item {
   return (receipt as Receipt).item
 }
 
-function retryRecord(settlement: Settlement & { readonly as: 'retry' }, clock: Clock): NewRecord {
+function retryRecord(settlement: Settlement & { readonly as: 'retry' }): NewRecord {
   const { delivery, attempt, afterMs } = settlement
   const { headers, payload, key, position } = delivery
   return {
@@ -107,7 +106,7 @@ function retryRecord(settlement: Settlement & { readonly as: 'retry' }, clock: C
     headers: [
       ...writeKafkaHeaders(headers),
       ...[own.attempt, String(attempt)],
-      ...[own.due, String(Math.ceil(clock.nowMs() + afterMs))],
+      ...[own.after, String(Math.ceil(afterMs))],
       ...[own.position, position],
     ],
   }
