@@ -57,13 +57,15 @@ export interface PartitionBatch {
   readonly topic: string
   readonly partition: number
   readonly records: readonly NewRecord[]
-  /** Too large as it is: it may fit compressed. Default false. */
+  /** Too large as it is: it may fit compressed, where that makes it smaller. Default false. */
   readonly isPacked?: boolean | undefined
 }
 /** What became of one of the batches. */
 export interface ProduceFailure {
   readonly batch: PartitionBatch
   readonly outcome: 'refused' | 'unavailable' | 'unknown'
+  /** Refused for its size alone. */
+  readonly isTooLarge: boolean
   readonly error: unknown
 }
 export interface KafkaRecord {
@@ -107,7 +109,7 @@ export interface MemberEvents {
   revoking(): Promise<void>
   /** From where to fetch each partition of the new session. Nothing is fetched before it resolves. */
   assigned(session: Session): Promise<ReadonlyMap<number, number>>
-  /** Fetched records, in order. */
+  /** Fetched records, in order; none where none came in time. */
   fetched(partition: number, fetched: Fetched): void
   /** Whether more of a partition may be fetched. `KafkaMember.wake` says that the answer has changed. */
   wants(partition: number): boolean

@@ -16,9 +16,9 @@ export class DueHeap {
   get size(): number {
     return this.#heap.length
   }
-  /** Wall-clock time in ms, as it stands with a retry that another process may have written. */
-  add(item: Item, dueMs: number): void {
+  add(item: Item, afterMs: number): void {
     const heap = this.#heap
+    const dueMs = this.#clock.monotonicMs() + afterMs
     let index = heap.push({ dueMs, item }) - 1
     while (index > 0) {
       const parent = (index - 1) >> 1
@@ -48,12 +48,12 @@ export class DueHeap {
     if (first === undefined || (this.#timer !== undefined && this.#timerMs <= first.dueMs)) return
     this.#timer?.cancel()
     this.#timerMs = first.dueMs
-    this.#timer = this.#clock.startTimer(() => this.#fire(), Math.max(0, first.dueMs - this.#clock.nowMs()))
+    this.#timer = this.#clock.startTimer(() => this.#fire(), Math.max(0, first.dueMs - this.#clock.monotonicMs()))
   }
   #fire(): void {
     this.#timer = undefined
     const due: Item[] = []
-    while (this.#heap.length > 0 && this.#heap[0]!.dueMs <= this.#clock.nowMs()) due.push(this.#shift())
+    while (this.#heap.length > 0 && this.#heap[0]!.dueMs <= this.#clock.monotonicMs()) due.push(this.#shift())
     if (due.length > 0) this.#due(due)
     this.#arm()
   }

@@ -18,7 +18,8 @@ export interface GroupReaderParts {
   attemptOf(record: KafkaRecord): number
   /** May more be fetched? */
   wants(): boolean
-  arrived(items: readonly Item[]): void
+  /** Just written: a second ago they were not there yet. */
+  arrived(items: readonly Item[], isJustWritten: boolean): void
   /** Nothing of the frozen partitions is handed over from now on: drain what is. */
   revoking(partitions: readonly number[]): Promise<void>
   /** Partitions are this reader's again, or for the first time. */
@@ -45,12 +46,15 @@ export interface GroupReader {
 }
 
 const readyPollMs = 50
+const justMs = 1_000
 const lastCommitMs = 2_000
 
 /** A topic as one member of a group reads it: which partitions, how far each is, and commits that cannot be stale. */
 export function groupReader(parts: GroupReaderParts): GroupReader {
   const { client, clock, group, topic, sessionMs, rebalanceMs } = parts
   const progress = new Map<number, Progress>()
+  /** When nothing stood behind what was fetched of a partition. */
+  const emptyMs = new Map<number, number>()
   let member: KafkaMember | undefined
   let wasNew = true
   let stopped = false
@@ -187,8 +191,13 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
             await commit().catch(parts.failing)
           },
           fetched(partition, fetched) {
-            const items = progress.get(partition)?.add(fetched, parts.attemptOf) ?? []
-            if (items.length > 0) parts.arrived(items)
+            const nowMs = clock.monotonicMs()
+            const isJustWritten = nowMs - (emptyMs.get(partition) ?? Number.NEGATIVE_INFINITY) < justMs
+            if (fetched.next >= fetched.end) emptyMs.set(partition, nowMs)
+            const each = progress.get(partition)
+            if (each === undefined || fetched.next === each.next) return
+            const items = each.add(fetched, parts.attemptOf)
+            if (items.length > 0) parts.arrived(items, isJustWritten)
           },
           wants: (partition) => parts.wants() && progress.get(partition)?.hasRoom === true,
           async outOfRange(partition) {

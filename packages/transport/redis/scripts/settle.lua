@@ -75,7 +75,8 @@ for at = 6 + acknowledged, #ARGV, 5 do
       elseif fields then
         with(fields, 'consumer', group, 'reason', ARGV[at + 2], 'history', ARGV[at + 3], 'position', ARGV[at + 4])
         redis.call('XADD', letters, '*', unpack(fields))
-        redis.call('HINCRBY', counts, group, 1)
+        -- What stands there may be no number, and no letter is to be written twice for that.
+        redis.pcall('HINCRBY', counts, group, 1)
       end
       finish(id)
     end
