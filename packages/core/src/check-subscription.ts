@@ -1,4 +1,8 @@
+import { systemClock } from './clock.ts'
+import { gateOf } from './consumer/gate-options.ts'
+import { identify } from './consumer/identity.ts'
 import { consumerSettings } from './consumer/settings.ts'
+import { startKind } from './consumer/support-check.ts'
 import { checkMiddleware } from './middleware.ts'
 import { checkBoolean, checkFunction, checkKnown, invalidOption } from './options.ts'
 import type { BatchOptions, SubscribeOptions } from './subscription-options.ts'
@@ -40,6 +44,8 @@ export function checkSubscription(
   checkMode(options)
   checkValues(options)
   consumerSettings(options, isBatch, {}, Math.random, () => {})
+  gateOf(options, systemClock)
+  identify('any', options, 'any')
 }
 
 function checkValues(options: SubscribeOptions): void {
@@ -47,6 +53,9 @@ function checkValues(options: SubscribeOptions): void {
   if (options.onDeadLetter !== undefined) checkFunction('onDeadLetter', options.onDeadLetter)
   checkBoolean('latestOnly', options.latestOnly)
   checkMiddleware('use', options.use)
+  if (options.startAt !== undefined) startKind(options.startAt)
+  if (options.transport !== undefined && typeof options.transport !== 'string')
+    throw invalidOption('transport', 'expected the name of a transport of the bus')
   if (options.deadLetters !== undefined && !['keep', 'drop'].includes(options.deadLetters))
     throw invalidOption('deadLetters', "expected 'keep' or 'drop'")
 }
@@ -66,4 +75,8 @@ function checkMode(options: SubscribeOptions): void {
   if (ordered !== undefined && !['none', 'process', 'group'].includes(ordered as string)) {
     throw invalidOption('ordered', "expected 'none', 'process' or 'group'")
   }
+  if (ordered === 'none' && afterDeadLetter === 'blockKey')
+    throw invalidOption('afterDeadLetter', "'blockKey' needs an order")
+  if (ordered === 'none' && options.latestOnly === true)
+    throw invalidOption('latestOnly', "with ordered: 'none' no message is newer than another")
 }

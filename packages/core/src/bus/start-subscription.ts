@@ -1,6 +1,6 @@
 import { fromJson } from '../codec.ts'
-import { toCircuit } from '../consumer/circuit.ts'
-import { bothGates, type Gate, openGate, rateLimitGate } from '../consumer/gate.ts'
+import type { Gate } from '../consumer/gate.ts'
+import { gateOf } from '../consumer/gate-options.ts'
 import { type Identity, identify, startOf } from '../consumer/identity.ts'
 import { createPipeline, type PipelineParts } from '../consumer/pipeline.ts'
 import { Pump } from '../consumer/pump.ts'
@@ -15,7 +15,7 @@ import type { DeliveryScope, ReceivedDelivery } from '../delivery.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
 import type { Logger } from '../logger.ts'
-import { checkKnown, invalidOption, wholeNumber } from '../options.ts'
+import { invalidOption } from '../options.ts'
 import { retry } from '../outcome.ts'
 import type { RetryDecision } from '../retry-policy.ts'
 import type { SubscriptionDefinition } from '../subscription.ts'
@@ -54,7 +54,7 @@ export async function startSubscription(
     bus.report(error, 'retry.classify'),
   )
   const settings = { ...parsed, retry: told(parsed.retry, identity.consumer, bus.logger) }
-  const gate = gateOf(options, bus)
+  const gate = gateOf(options, bus.clock)
   const stats = emptyStats()
   const slots = new Slots(settings.concurrency)
   const releaseGroups = groups.claim(identity.consumer, names, work.handler)
@@ -253,19 +253,4 @@ function blockedKeys(deadLetters: DeadLetters, consumer: string, topic: string):
       return retry(error, { afterMs: storeRetryMs, counted: false })
     }
   }
-}
-
-function gateOf(options: SubscribeOptions, bus: BusContext): Gate {
-  let gate = openGate
-  if (options.rateLimit !== undefined) {
-    checkKnown('rateLimit', options.rateLimit, ['perSecond', 'burst'])
-    const { perSecond, burst } = options.rateLimit
-    if (!(typeof perSecond === 'number' && perSecond > 0))
-      throw invalidOption('rateLimit.perSecond', 'expected a number above 0')
-    const size = wholeNumber('rateLimit.burst', burst, { min: 1, default: Math.max(1, Math.ceil(perSecond)) })
-    gate = rateLimitGate(perSecond, size, bus.clock)
-  }
-  if (options.circuit === undefined || options.circuit === false) return gate
-  const circuit = toCircuit(options.circuit, bus.clock)
-  return gate === openGate ? circuit : bothGates(circuit, gate)
 }

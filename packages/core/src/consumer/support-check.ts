@@ -37,7 +37,8 @@ export function checkSupport(
   }
 }
 
-function startKind(from: StartAt): TransportSupport['starts'][number] {
+/** Throws `EVT_OPTION_INVALID` for what is no start. */
+export function startKind(from: StartAt): TransportSupport['starts'][number] {
   if (from === 'earliest' || from === 'latest') return from
   if (from instanceof Date) {
     if (Number.isNaN(from.getTime())) throw invalidOption('startAt', 'expected a valid Date')
