@@ -55,6 +55,9 @@ function checkValues(options: SubscribeOptions): void {
   if (options.onDeadLetter !== undefined) checkFunction('onDeadLetter', options.onDeadLetter)
   checkBoolean('latestOnly', options.latestOnly)
   checkMiddleware('use', options.use)
+  if (options.startAt !== undefined) startKind(options.startAt)
+  if (options.transport !== undefined && typeof options.transport !== 'string')
+    throw invalidOption('transport', 'expected the name of a transport of the bus')
   if (options.deadLetters !== undefined && !['keep', 'drop'].includes(options.deadLetters))
     throw invalidOption('deadLetters', "expected 'keep' or 'drop'")
 }
@@ -74,4 +77,8 @@ function checkMode(options: SubscribeOptions): void {
   if (ordered !== undefined && !['none', 'process', 'group'].includes(ordered as string)) {
     throw invalidOption('ordered', "expected 'none', 'process' or 'group'")
   }
+  if (ordered === 'none' && afterDeadLetter === 'blockKey')
+    throw invalidOption('afterDeadLetter', "'blockKey' needs an order")
+  if (ordered === 'none' && options.latestOnly === true)
+    throw invalidOption('latestOnly', "with ordered: 'none' no message is newer than another")
 }

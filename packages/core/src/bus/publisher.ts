@@ -5,7 +5,7 @@ import type { LocalTransport } from '../memory/local.ts'
 import type { Publication } from '../publication.ts'
 import type { Published } from '../publish-options.ts'
 import type { Outgoing, PublishFailure, Transport } from '../transport.ts'
-import { nextTurn } from '../turns.ts'
+import { nextTurn, perTurn } from '../turns.ts'
 import { hold } from './holding.ts'
 
 interface Waiting extends Publication<Waiting> {}
@@ -41,6 +41,7 @@ export class Publisher {
   #idle: (() => void)[] = []
   readonly #unconfirmed = new Set<() => void>()
   #abandoned = false
+  #left = perTurn
   /** The last failure, until a publish is answered. */
   failing: unknown
 
@@ -65,13 +66,20 @@ export class Publisher {
     const accepted = local?.accept(outgoing, local.clock === this.#parts.clock ? nowMs : undefined)
     if (accepted === undefined) return this.#enqueue(outgoing)
     this.failing = undefined
-    if (!local!.isSettled || accepted.isSettled) return publishedOver(outgoing)
+    if (!local!.isSettled || accepted.isSettled) return this.#acceptedAtOnce(outgoing)
     const published = new Promise<Published>(takeEnds)
     accepted.resolve = resolvePublished
     accepted.reject = rejectPublished
     accepted.waiter = this.#confirm
     this.#watch(accepted)
     return published
+  }
+  /** Whoever publishes one after the other must not run away from the handlers, which wait for the next turn now and then. */
+  #acceptedAtOnce(outgoing: Outgoing): Published | Promise<Published> {
+    this.#left -= 1
+    if (this.#left > 0) return publishedOver(outgoing)
+    this.#left = perTurn
+    return nextTurn().then(() => publishedOver(outgoing))
   }
   /** For what was still being validated, or wrapped by middleware, when the bus closed. */
   #refuse(outgoing: Outgoing): Promise<Published> {
