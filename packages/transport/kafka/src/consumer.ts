@@ -93,6 +93,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     thawed: () => inbox.thaw(),
     lost(mine: readonly number[], cause: Error) {
       inbox.forgetLost()
+      delayed.forgetLost()
       const lost = mine.map((partition) => partition + partitionsFrom)
       if (lost.length > 0) events.lost(lost, cause)
     },
@@ -161,7 +162,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     lookTimer?.cancel()
     await Promise.all(readers.map((reader) => reader?.stop()))
     inbox.forgetLost()
-    delayed.close()
+    delayed.clear()
   }
   /** Nobody renews: whoever holds the messages is stuck, and others of the group shall have them. */
   const expire = async () => {
@@ -170,6 +171,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     const cause = new Error(`leases were not renewed for ${spec.leaseMs} ms`)
     await leave()
     events.lost('all', cause)
+    inbox.interrupt()
   }
   const lease = createLease(clock, spec.leaseMs, isHolding, () => {
     expire().catch((error: unknown) => logger.error({ err: error }, 'leaving a group failed'))
@@ -227,12 +229,12 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
 
   return {
     async read(room, signal) {
-      if (away && !closed) {
-        away = false
-        startMain()
-        armLook()
-      }
       while (!signal.aborted && !closed) {
+        if (away) {
+          away = false
+          startMain()
+          armLook()
+        }
         if (failing !== undefined && clock.monotonicMs() - failing.sinceMs >= failingGraceMs && inbox.size === 0) {
           const { error } = failing
           failed(error)

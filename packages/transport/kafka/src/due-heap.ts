@@ -1,11 +1,16 @@
 import type { Clock, Timer } from '@evt/core'
 import type { Item } from './progress.ts'
 
+interface Waiting {
+  readonly dueMs: number
+  readonly item: Item
+}
+
 /** Messages that wait until they are due, the next one first. */
 export class DueHeap {
   readonly #clock: Clock
   readonly #due: (items: readonly Item[]) => void
-  readonly #heap: { readonly dueMs: number; readonly item: Item }[] = []
+  readonly #heap: Waiting[] = []
   #timer: Timer | undefined
   #timerMs = 0
 
@@ -17,16 +22,22 @@ export class DueHeap {
     return this.#heap.length
   }
   add(item: Item, afterMs: number): void {
+    this.#push({ dueMs: this.#clock.monotonicMs() + afterMs, item })
+    this.#arm()
+  }
+  /** Takes out what others may have by now. */
+  forgetLost(): void {
+    for (const waiting of this.#heap.splice(0)) if (waiting.item.progress.live) this.#push(waiting)
+  }
+  #push(waiting: Waiting): void {
     const heap = this.#heap
-    const dueMs = this.#clock.monotonicMs() + afterMs
-    let index = heap.push({ dueMs, item }) - 1
+    let index = heap.push(waiting) - 1
     while (index > 0) {
       const parent = (index - 1) >> 1
       if (heap[parent]!.dueMs <= heap[index]!.dueMs) break
       swap(heap, parent, index)
       index = parent
     }
-    this.#arm()
   }
   #shift(): Item {
     const heap = this.#heap
@@ -57,8 +68,9 @@ export class DueHeap {
     if (due.length > 0) this.#due(due)
     this.#arm()
   }
-  close(): void {
+  clear(): void {
     this.#timer?.cancel()
+    this.#timer = undefined
     this.#heap.length = 0
   }
 }

@@ -2,7 +2,7 @@ import { systemClock } from '@evt/core'
 import { kafka } from '@evt/servers'
 import { kafkajsClient, kafkaTransport } from '../src/index.ts'
 import { kafkaNames } from '../src/names.ts'
-import { acks, consumeAs, outgoing, readSome, topic } from './raw.ts'
+import { acks, consumeAs, numberOf, outgoing, readSome, topic } from './raw.ts'
 
 kafka.describe('delayed retries on Kafka', () => {
   test.each([
@@ -43,4 +43,32 @@ kafka.describe('delayed retries on Kafka', () => {
     },
     60_000,
   )
+
+  test('come also when their reader had let its lease end while it read, and joined its group again', async () => {
+    const place = await kafka.fresh()
+    const transport = kafkaTransport({ brokers: place.brokers, prefix: `${place.prefix}.`, partitions: 1 })
+    await transport.open()
+    await transport.declare({ name: topic, partitions: 1 })
+    let lose: () => void = () => {}
+    const lost = new Promise<void>((resolve) => {
+      lose = resolve
+    })
+    const consumer = await consumeAs(transport, 'a', { leaseMs: 3_000 }, { lost: () => lose() })
+    expect(await transport.publish([outgoing(0)])).toEqual([])
+    const [delayed] = await readSome(consumer, 1)
+    await consumer.settle([{ delivery: delayed!, as: 'retry', attempt: 2, afterMs: 8_000 }])
+    expect(await transport.publish([outgoing(1)])).toEqual([])
+    // Nobody renews what is held here; meanwhile the delayed one is fetched.
+    await readSome(consumer, 1)
+    const reading = readSome(consumer, 1, 20_000)
+    await lost
+    for (const expected of [1, 0]) {
+      const again = expected === 1 ? await reading : await readSome(consumer, 1, 20_000)
+      expect(again.map(numberOf)).toEqual([expected])
+      await consumer.settle(acks(again))
+    }
+    await consumer.close()
+    await transport.close()
+    await place.drop()
+  }, 60_000)
 })
