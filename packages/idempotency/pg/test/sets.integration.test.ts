@@ -1,4 +1,4 @@
-import { createBus, defineEvent, memoryTransport, on, onBatch, silentLogger, type } from '@evt/core'
+import { createBus, defineEvent, memoryTransport, on, onBatch, silentLogger, systemClock, type } from '@evt/core'
 import { eventually, failureOf } from '@evt/core/conformance'
 import { exactlyOnce } from '@evt/idempotency'
 import { pgOutbox } from '@evt/outbox-pg'
@@ -123,6 +123,40 @@ test('a set whose transaction the server ended for waiting too long is handled a
   }, 100)
   expect(await effects()).toEqual(ids.filter((id) => id !== '6'))
   expect([acknowledged, deadLetters]).toEqual([7, 1])
+})
+
+test.each([
+  ['takes longer than a second', (monotonicMs: number) => monotonicMs * 1_000, 8],
+  ['falls into more parts than a connection keeps at hand', (monotonicMs: number) => monotonicMs, 80],
+])('a set that %s commits what has succeeded and goes on, each message to its own end', async (_what, faster, size) => {
+  const inbox = pgInbox({ pool: database.pool })
+  await inbox.migrate()
+  const { run } = pgTransactions({ pool: database.pool })
+  let runs = 0
+  const counted: typeof run = (work) => {
+    runs += 1
+    return run(work)
+  }
+  const clock = { ...systemClock, monotonicMs: () => faster(systemClock.monotonicMs()) }
+  const handleOnce = exactlyOnce<PgTransaction>({ transactions: { run: counted }, inbox, clock })
+  const transport = memoryTransport()
+  await using bus = createBus({ service: 'orders', transport, logger: silentLogger })
+  const isFailing = (id: string) => Number(id) % 2 === 0
+  const handler = handleOnce.batch<'order.created', { id: string }>(async (orders, _deliveries, tx) => {
+    for (const { id } of orders) await insert(tx, id)
+    if (orders.some(({ id }) => isFailing(id))) throw new Error('never')
+  })
+  const batch = { maxItems: size, lingerMs: 1_000 }
+  const options = { group: 'a', ordered: 'none', batch, retry: { attempts: 1 } } as const
+  const [subscription] = await bus.subscribe(onBatch(Created, handler, options))
+  const all = Array.from({ length: size }, (_value, index) => String(index + 1))
+  await bus.publishMany(all.map((id) => Created.of({ id }, { id })))
+  const ended = () => subscription!.stats().acknowledged + transport.deadLetters().length
+  await eventually(() => ended() === size, 'each message ends', 15_000)
+  expect([subscription!.stats().acknowledged, transport.deadLetters().length]).toEqual([size / 2, size / 2])
+  expect((await effects()).sort()).toEqual(all.filter((id) => !isFailing(id)).sort())
+  expect(runs).toBeGreaterThan(1)
+  expect(runs).toBeLessThanOrEqual(size)
 })
 
 test('what a part published that was taken back does not go out, and what the others published does once', async () => {
