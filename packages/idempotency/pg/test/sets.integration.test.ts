@@ -159,6 +159,54 @@ test.each([
   expect(runs).toBeLessThanOrEqual(size)
 })
 
+test('where nothing has failed for long a set begins without a savepoint, and is divided all the same where it fails', async () => {
+  const inbox = pgInbox({ pool: database.pool })
+  await inbox.migrate()
+  const { run } = pgTransactions({ pool: database.pool })
+  let begun = 0
+  let savepoints = 0
+  const counted: typeof run = (work) => {
+    begun += 1
+    return run(work)
+  }
+  const watching = {
+    ...inbox,
+    savepoints: {
+      ...inbox.savepoints!,
+      attempt: ((tx, work) => {
+        savepoints += 1
+        return inbox.savepoints!.attempt(tx, work)
+      }) as NonNullable<typeof inbox.savepoints>['attempt'],
+    },
+  }
+  const handleOnce = exactlyOnce<PgTransaction>({ transactions: { run: counted }, inbox: watching })
+  const transport = memoryTransport()
+  await using bus = createBus({ service: 'orders', transport, logger: silentLogger })
+  const handler = handleOnce.batch<'order.created', { id: string }>(async (orders, _deliveries, tx) => {
+    for (const { id } of orders) await insert(tx, id)
+    if (orders.some(({ id }) => id === 'bad')) throw new Error('never')
+  })
+  const batch = { maxItems: 4, lingerMs: 20 }
+  const options = { group: 'a', ordered: 'none', concurrency: 1, batch, retry: { attempts: 1 } } as const
+  const [subscription] = await bus.subscribe(onBatch(Created, handler, options))
+  const handleSets = async (sets: number, bad?: string) => {
+    const before = subscription!.stats().acknowledged + transport.deadLetters().length
+    const all = Array.from({ length: sets * 4 }, (_value, index) => (index === 2 && bad) || `${before + index}`)
+    await bus.publishMany(all.map((id) => Created.of({ id })))
+    const ended = () => subscription!.stats().acknowledged + transport.deadLetters().length - before
+    await eventually(() => ended() === sets * 4, 'each message ends', 15_000)
+  }
+  await handleSets(120)
+  expect([begun, savepoints]).toEqual([120, 100])
+  await handleSets(1, 'bad')
+  // One more transaction, in which the halves are tried: two, the one that fails, the one behind it.
+  expect([begun, savepoints]).toEqual([122, 103])
+  await handleSets(1, 'bad')
+  expect(begun).toBe(123)
+  expect(transport.deadLetters().length).toBe(2)
+  expect((await effects()).length).toBe(120 * 4 + 6)
+})
+
 test('what a part published that was taken back does not go out, and what the others published does once', async () => {
   const pg = pgOutbox({ pool: database.pool })
   const inbox = pgInbox({ pool: database.pool })
