@@ -1,5 +1,5 @@
 import { evtError, isEvtError } from '@evt/core'
-import { isConnectionFailure, sqlState } from './errors.ts'
+import { isConnectionFailure, isDataError, sqlState } from './errors.ts'
 
 /** What a statement was for, so that its failure can name the culprit. */
 export interface PgOperation {
@@ -31,6 +31,10 @@ export function pgFailure(error: unknown, { operation, relation, rights }: PgOpe
     // No message is at fault, and whoever mends that need not restart anything.
     const message = `${operation} was refused by PostgreSQL: ${reason}`
     return evtError('EVT_PG_REFUSED', message, { operation }, { cause: error, retryable: true })
+  }
+  if (isDataError(error)) {
+    const message = `${operation} was given a value that PostgreSQL will not store: ${reason}`
+    return evtError('EVT_PG_DATA_REFUSED', message, { operation }, { cause: error })
   }
   if (!isConnectionFailure(error)) return error
   const message = `${operation} cannot reach PostgreSQL: ${reason}`

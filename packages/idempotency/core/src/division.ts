@@ -11,8 +11,10 @@ export interface Part {
 export class Division {
   #waiting: Part[] = []
 
-  constructor(places: readonly number[]) {
+  /** Suspect: they are known to fail as a whole. */
+  constructor(places: readonly number[], isSuspect = false) {
     this.putBack(places)
+    for (const part of this.#waiting) part.isSuspect = isSuspect
   }
   get isOver(): boolean {
     return this.#waiting.length === 0

@@ -7,6 +7,8 @@ import type { Entered } from './inbox-store.ts'
 import { messageKey } from './message-key.ts'
 
 const fulfilled: PromiseSettledResult<unknown> = Object.freeze({ status: 'fulfilled', value: undefined })
+/** After so many sets in a row of which nothing failed, one is begun without a savepoint, which costs a round trip. */
+const calmAfter = 100
 const nobody: ReadonlyMap<number, unknown> = new Map()
 
 /** One transaction for a batch. Where the handler fails it is run for halves, until what fails stands alone. */
@@ -14,6 +16,7 @@ export function batchOnce<Name extends string, Payload, Transaction>(
   { transactions, inbox, onDuplicate, clock = systemClock }: ExactlyOnceOptions<Transaction>,
   handler: OnceBatchHandler<Name, Payload, Transaction>,
 ): BatchHandler<Name, Payload> {
+  let calmSets = 0
   return async (payloads, { deliveries }: Batch<Name, Payload>) => {
     const results: PromiseSettledResult<unknown>[] = deliveries.map(() => fulfilled)
     const end = (place: number, run: () => void) => {
@@ -39,10 +42,14 @@ export function batchOnce<Name extends string, Payload, Transaction>(
 
     const division = new Division(deliveries.map((_delivery, place) => place))
     let { savepoints } = inbox
+    let isWary = calmSets < calmAfter
+    let hasFailed = false
+    /** What waits has failed as a whole. */
+    let isSuspect = false
     /** Runs one transaction: for all that waits where it can be divided in there, else for the next part. */
     const runNext = async () => {
-      const dividing = savepoints
-      const part = dividing === undefined ? division.take()! : division.takeAll()
+      const dividing = isWary ? savepoints : undefined
+      const part = savepoints === undefined ? division.take()! : division.takeAll()
       const { places } = part
       const keys = places.map((place) => messageKey(deliveries[place]!))
       const { consumer } = deliveries[0]!
@@ -65,7 +72,8 @@ export function batchOnce<Name extends string, Payload, Transaction>(
           throwIfAborted(of(places))
           handlerBegan = true
           if (dividing === undefined) return await handle(fresh, transaction)
-          const inside = new Division(fresh)
+          const inside = new Division(fresh, isSuspect)
+          isSuspect = false
           failed = await divide(inside, { transaction, attempt: dividing.attempt, clock, handle, isFinal })
           left = inside.takeAll().places
           const unhandled = [...failed.keys(), ...left].map((place) => messageKey(deliveries[place]!))
@@ -73,9 +81,16 @@ export function batchOnce<Name extends string, Payload, Transaction>(
           throwIfAborted(of(places))
         })
       } catch (reason) {
+        const isTried = isFinal(places, reason, handlerBegan) || places.length === 1
+        hasFailed = true
+        if (!isTried && savepoints !== undefined && !isWary) {
+          isWary = true
+          isSuspect = true
+          return division.putBack(places)
+        }
         // From here on each part has a transaction of its own: whatever ended this one may end another that holds as much.
         savepoints = undefined
-        if (!isFinal(places, reason, handlerBegan) && division.halve(part)) return
+        if (!isTried && division.halve(part)) return
         const uncounted = isBlameless(reason, handlerBegan)
         for (const [index, place] of places.entries()) {
           end(place, () => {
@@ -87,6 +102,7 @@ export function batchOnce<Name extends string, Payload, Transaction>(
         }
         return
       }
+      hasFailed ||= failed.size > 0
       const isLost = (place: number) => failed.has(place) || left.includes(place)
       for (const [index, place] of places.entries()) {
         if (left.includes(place)) continue
@@ -100,6 +116,7 @@ export function batchOnce<Name extends string, Payload, Transaction>(
       division.putBack(left)
     }
     while (!division.isOver) await runNext()
+    calmSets = hasFailed ? 0 : calmSets + 1
     return results
   }
 }

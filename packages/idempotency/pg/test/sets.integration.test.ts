@@ -1,4 +1,4 @@
-import { createBus, defineEvent, memoryTransport, on, onBatch, silentLogger, type } from '@evt/core'
+import { createBus, defineEvent, memoryTransport, on, onBatch, silentLogger, systemClock, type } from '@evt/core'
 import { eventually, failureOf } from '@evt/core/conformance'
 import { exactlyOnce } from '@evt/idempotency'
 import { pgOutbox } from '@evt/outbox-pg'
@@ -123,6 +123,88 @@ test('a set whose transaction the server ended for waiting too long is handled a
   }, 100)
   expect(await effects()).toEqual(ids.filter((id) => id !== '6'))
   expect([acknowledged, deadLetters]).toEqual([7, 1])
+})
+
+test.each([
+  ['takes longer than a second', (monotonicMs: number) => monotonicMs * 1_000, 8],
+  ['falls into more parts than a connection keeps at hand', (monotonicMs: number) => monotonicMs, 80],
+])('a set that %s commits what has succeeded and goes on, each message to its own end', async (_what, faster, size) => {
+  const inbox = pgInbox({ pool: database.pool })
+  await inbox.migrate()
+  const { run } = pgTransactions({ pool: database.pool })
+  let runs = 0
+  const counted: typeof run = (work) => {
+    runs += 1
+    return run(work)
+  }
+  const clock = { ...systemClock, monotonicMs: () => faster(systemClock.monotonicMs()) }
+  const handleOnce = exactlyOnce<PgTransaction>({ transactions: { run: counted }, inbox, clock })
+  const transport = memoryTransport()
+  await using bus = createBus({ service: 'orders', transport, logger: silentLogger })
+  const isFailing = (id: string) => Number(id) % 2 === 0
+  const handler = handleOnce.batch<'order.created', { id: string }>(async (orders, _deliveries, tx) => {
+    for (const { id } of orders) await insert(tx, id)
+    if (orders.some(({ id }) => isFailing(id))) throw new Error('never')
+  })
+  const batch = { maxItems: size, lingerMs: 1_000 }
+  const options = { group: 'a', ordered: 'none', batch, retry: { attempts: 1 } } as const
+  const [subscription] = await bus.subscribe(onBatch(Created, handler, options))
+  const all = Array.from({ length: size }, (_value, index) => String(index + 1))
+  await bus.publishMany(all.map((id) => Created.of({ id }, { id })))
+  const ended = () => subscription!.stats().acknowledged + transport.deadLetters().length
+  await eventually(() => ended() === size, 'each message ends', 15_000)
+  expect([subscription!.stats().acknowledged, transport.deadLetters().length]).toEqual([size / 2, size / 2])
+  expect((await effects()).sort()).toEqual(all.filter((id) => !isFailing(id)).sort())
+  expect(runs).toBeGreaterThan(1)
+  expect(runs).toBeLessThanOrEqual(size)
+})
+
+test('where nothing has failed for long a set begins without a savepoint, and is divided all the same where it fails', async () => {
+  const inbox = pgInbox({ pool: database.pool })
+  await inbox.migrate()
+  const { run } = pgTransactions({ pool: database.pool })
+  let begun = 0
+  let savepoints = 0
+  const counted: typeof run = (work) => {
+    begun += 1
+    return run(work)
+  }
+  const watching = {
+    ...inbox,
+    savepoints: {
+      ...inbox.savepoints!,
+      attempt: ((tx, work) => {
+        savepoints += 1
+        return inbox.savepoints!.attempt(tx, work)
+      }) as NonNullable<typeof inbox.savepoints>['attempt'],
+    },
+  }
+  const handleOnce = exactlyOnce<PgTransaction>({ transactions: { run: counted }, inbox: watching })
+  const transport = memoryTransport()
+  await using bus = createBus({ service: 'orders', transport, logger: silentLogger })
+  const handler = handleOnce.batch<'order.created', { id: string }>(async (orders, _deliveries, tx) => {
+    for (const { id } of orders) await insert(tx, id)
+    if (orders.some(({ id }) => id === 'bad')) throw new Error('never')
+  })
+  const batch = { maxItems: 4, lingerMs: 20 }
+  const options = { group: 'a', ordered: 'none', concurrency: 1, batch, retry: { attempts: 1 } } as const
+  const [subscription] = await bus.subscribe(onBatch(Created, handler, options))
+  const handleSets = async (sets: number, bad?: string) => {
+    const before = subscription!.stats().acknowledged + transport.deadLetters().length
+    const all = Array.from({ length: sets * 4 }, (_value, index) => (index === 2 && bad) || `${before + index}`)
+    await bus.publishMany(all.map((id) => Created.of({ id })))
+    const ended = () => subscription!.stats().acknowledged + transport.deadLetters().length - before
+    await eventually(() => ended() === sets * 4, 'each message ends', 15_000)
+  }
+  await handleSets(120)
+  expect([begun, savepoints]).toEqual([120, 100])
+  await handleSets(1, 'bad')
+  // One more transaction, in which the halves are tried: two, the one that fails, the one behind it.
+  expect([begun, savepoints]).toEqual([122, 103])
+  await handleSets(1, 'bad')
+  expect(begun).toBe(123)
+  expect(transport.deadLetters().length).toBe(2)
+  expect((await effects()).length).toBe(120 * 4 + 6)
 })
 
 test('what a part published that was taken back does not go out, and what the others published does once', async () => {
