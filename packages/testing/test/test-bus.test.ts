@@ -98,9 +98,18 @@ test('the subscriptions start at the first use, whichever that is', async () => 
 })
 
 test('a subscription that cannot start makes the first use reject with its error', async () => {
-  const wrong = on(Tick, () => {}, { group: 'a', rateLimit: { perSecond: 0 } })
+  const wrong = on(Tick, () => {}, { group: 'a', transport: 'nowhere' })
   await using bus = createTestBus({ subscriptions: [wrong] })
-  expect(await failed(bus.publish(Tick, { n: 1 }))).toMatchObject({ code: 'EVT_OPTION_INVALID' })
+  expect(await failed(bus.publish(Tick, { n: 1 }))).toMatchObject({ code: 'EVT_TRANSPORT_UNKNOWN' })
+})
+
+test('what is fired as the first use of the bus is published, also where close is all that follows', async () => {
+  const reports: unknown[] = []
+  const onError = (error: unknown) => void reports.push(error)
+  const bus = createTestBus({ subscriptions: [on(Tick, () => {}, { group: 'a' })], onError })
+  bus.fire(Tick, { n: 3 })
+  await bus.close()
+  expect([bus.published(Tick), reports]).toEqual([[{ n: 3 }], []])
 })
 
 test('what a handler publishes itself and what is fired is settled and recorded like the rest', async () => {
