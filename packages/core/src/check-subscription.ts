@@ -54,7 +54,11 @@ function checkValues(options: SubscribeOptions): void {
   if (options.filter !== undefined) checkFunction('filter', options.filter)
   if (options.onDeadLetter !== undefined) checkFunction('onDeadLetter', options.onDeadLetter)
   checkBoolean('latestOnly', options.latestOnly)
-  checkMiddleware('use', options.use)
+  for (const each of checkMiddleware('use', options.use)) {
+    for (const hook of ['publish', 'start', 'stop'] as const)
+      if (each[hook] !== undefined)
+        throw invalidOption(`use.${each.name}.${hook}`, 'only middleware of the bus has it: give it to createBus')
+  }
   if (options.startAt !== undefined) startKind(options.startAt)
   if (options.transport !== undefined && typeof options.transport !== 'string')
     throw invalidOption('transport', 'expected the name of a transport of the bus')

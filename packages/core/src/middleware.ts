@@ -21,7 +21,7 @@ export interface OutgoingDraft {
   find<Value>(key: ContextKey<Value>): Value | undefined
 }
 
-/** Runs around every publish and every delivery of the bus or subscription that uses it. */
+/** Runs around every publish and every delivery of the bus that uses it. A subscription's own has `consume` alone. */
 export interface Middleware {
   readonly name: string
   /** Default `user`. */

@@ -50,6 +50,21 @@ const mistakes: readonly (readonly [string, object, string, object])[] = [
     { kind: 'subscription' },
   ],
   ['a broadcast with an empty instance', { mode: 'broadcast', instance: '' }, 'EVT_NAME_INVALID', { kind: 'instance' }],
+  [
+    'middleware of a subscription that would be started',
+    {
+      group: 'a',
+      use: [{ name: 'm', start: async () => {}, consume: (_delivery: unknown, next: () => unknown) => next() }],
+    },
+    'EVT_OPTION_INVALID',
+    { option: 'use.m.start' },
+  ],
+  [
+    'middleware of a subscription around publishing',
+    { group: 'a', use: [{ name: 'm', publish: (_draft: unknown, next: () => unknown) => next() }] },
+    'EVT_OPTION_INVALID',
+    { option: 'use.m.publish' },
+  ],
 ]
 test.each(mistakes)(
   '%s is refused where the subscription is written, by name',

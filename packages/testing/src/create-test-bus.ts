@@ -121,7 +121,16 @@ export function createTestBus<Transaction = never>(options: TestBusOptions<Trans
   }
   let closing: Promise<void> | undefined
   const close: TestBus['close'] = (closeOptions = {}) => {
-    closing ??= driveClose(clock, bus.close(closeOptions), () => tracker.running.size + tracker.publishing.size > 0)
+    closing ??= (async () => {
+      // What was fired before waits for it.
+      if (readying !== undefined)
+        await withinReal(
+          readying.catch(() => undefined),
+          deadlineMs,
+        )
+      const isBusy = () => tracker.running.size + tracker.publishing.size > 0
+      await driveClose(clock, bus.close(closeOptions), isBusy)
+    })()
     return closing
   }
   const whenReady =

@@ -103,6 +103,15 @@ test('a subscription that cannot start makes the first use reject with its error
   expect(await failed(bus.publish(Tick, { n: 1 }))).toMatchObject({ code: 'EVT_TRANSPORT_UNKNOWN' })
 })
 
+test('what is fired as the first use of the bus is published, also where close is all that follows', async () => {
+  const reports: unknown[] = []
+  const onError = (error: unknown) => void reports.push(error)
+  const bus = createTestBus({ subscriptions: [on(Tick, () => {}, { group: 'a' })], onError })
+  bus.fire(Tick, { n: 3 })
+  await bus.close()
+  expect([bus.published(Tick), reports]).toEqual([[{ n: 3 }], []])
+})
+
 test('what a handler publishes itself and what is fired is settled and recorded like the rest', async () => {
   await using bus = createTestBus()
   await bus.subscribe(Tick, async ({ n }, delivery) => void (await delivery.publish(Tock, { n })), { group: 'a' })

@@ -47,7 +47,7 @@ export interface Bus<Transaction = never> extends AsyncDisposable {
    * process running, not even with subscriptions: that is what `run` does.
    */
   start(): Promise<void>
-  /** Keeps the process running and serves until SIGINT or SIGTERM, or until the bus is closed, then drains and closes. */
+  /** Keeps the process running and serves until SIGINT or SIGTERM, heard from its call on, or until the bus is closed; then drains and closes. */
   run(options?: RunOptions): Promise<void>
   health(): Promise<Health>
   describe(): BusDescription

@@ -23,6 +23,7 @@ import { holding } from './holding.ts'
 import { createPublishing } from './publishing.ts'
 import { createRouter, type Route } from './router.ts'
 import { startSubscription } from './start-subscription.ts'
+import { checkSignals, listenForStop } from './stop-signals.ts'
 import { TransportPort } from './transport-port.ts'
 
 const defaultDeadlineMs = 10_000
@@ -275,22 +276,21 @@ export function createBus(options: BusOptions<never>): Bus<never> {
       checkKnown('run', runOptions, ['subscriptions', 'signals', 'deadlineMs'])
       const { subscriptions: definitions, signals = ['SIGINT', 'SIGTERM'] } = runOptions
       checkSignals(signals)
-      if (definitions !== undefined) {
-        if (!Array.isArray(definitions)) throw invalidOption('subscriptions', 'expected a list')
-        await subscribeAll(definitions)
+      if (definitions !== undefined && !Array.isArray(definitions))
+        throw invalidOption('subscriptions', 'expected a list')
+      context.checkOpen()
+      const stop = listenForStop(signals, closed.signal)
+      const serve = async () => {
+        if (definitions !== undefined) await subscribeAll(definitions)
+        await start()
+        await stop.stopped
       }
-      await start()
-      const stopped = () =>
-        new Promise<void>((resolve) => {
-          const done = () => {
-            for (const signal of signals) process.off(signal, done)
-            resolve()
-          }
-          for (const signal of signals) process.once(signal, done)
-          if (closed.signal.aborted) done()
-          else closed.signal.addEventListener('abort', done, { once: true })
-        })
-      await holding(stopped)
+      try {
+        // Also while it starts: whoever is told to stop then has handlers at work already.
+        await holding(() => Promise.race([serve(), stop.stopped]))
+      } finally {
+        stop.release()
+      }
       await bus.close(runOptions.deadlineMs === undefined ? {} : { deadlineMs: runOptions.deadlineMs })
     },
     async health() {
@@ -341,12 +341,6 @@ function eventsIn(given: AnyEvent | readonly AnyEvent[] | EventGroup): readonly 
   if (Array.isArray(given)) return given
   if (typeof given !== 'object' || given === null) throw invalidOption('events', 'expected what defineEvent returns')
   return '~event' in given ? [given as AnyEvent] : Object.values(given)
-}
-/** A signal that does not exist would be waited for in silence, while the real one ends the process at once. */
-function checkSignals(signals: readonly NodeJS.Signals[]): void {
-  const { signals: existing } = process.getBuiltinModule('node:os').constants
-  if (!Array.isArray(signals) || signals.some((signal) => existing[signal as NodeJS.Signals] === undefined))
-    throw invalidOption('signals', 'expected a list of names of signals, such as SIGTERM')
 }
 function busClosed(service: string, cause?: unknown): Error {
   return evtError('EVT_BUS_CLOSED', `The bus "${service}" is closed`, { service }, { cause })

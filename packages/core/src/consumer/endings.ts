@@ -48,6 +48,8 @@ export class Endings {
     if (outcome === 'release') {
       stats.released += 1
       this.settle(entry, { delivery: entry.received, as: 'release', attempt: entry.attempt })
+      // It comes back: what waits for it in its lane must not pass it meanwhile.
+      if (entry.lane !== undefined) this.releaseUnstarted(({ lane }) => lane === entry.lane)
       return 'neither'
     }
     if (outcome.status === 'ack') {
