@@ -147,5 +147,55 @@ for (const server of [nats, natsFloor]) {
       expect(payload.equals(letter!.payload)).toBe(true)
       await consumer.close()
     })
+
+    it('keeps a dead letter whose errors are longer than the headers of a message may be, with as many as fit', async () => {
+      const transport = await open()
+      await transport.publish([outgoing('one')])
+      const consumer = await transport.consume(specOf('a'), listener())
+      const [held] = await readSome(consumer, 1)
+      // Percent-encoded, each of these letters takes six bytes.
+      const message = 'ж'.repeat(2_000)
+      const history = [1, 2, 3, 4, 5, 6].map((attempt) => ({ name: 'Error', message, attempt, atMs: attempt }))
+      await consumer.settle([{ delivery: held!, as: 'deadLetter', reason: message, history: history as never }])
+      const [letter] = await transport.readDeadLetters(topic, { after: undefined, limit: 10 })
+      expect(letter).toMatchObject({ consumer: 'test/a', reason: message })
+      expect(textOf(letter as never)).toBe('one')
+      expect(letter!.history.map(({ attempt }) => attempt)).toEqual([3, 4, 5, 6])
+      await consumer.close()
+    })
+
+    it('keeps what cannot be kept whole as a dead letter without its headers or payload, and tells where that is', async () => {
+      const transport = await open()
+      await transport.declare({ name: topic, partitions: undefined })
+      const consumer = await transport.consume(specOf('a'), listener())
+      // A letter percent-encodes them, which makes them three times as long.
+      const send = (letters: number, size: number) => {
+        const headers = {
+          encode: () => Buffer.from(`NATS/1.0\r\ncontent-type: ${'ä'.repeat(letters)}\r\n\r\n`),
+        } as never
+        at.connection.publish(`${at.prefix}.${topic}`, Buffer.alloc(size, 'x'), { headers })
+      }
+      const max = at.connection.info!.max_payload
+      send(30_000, 900_000)
+      send(40, max - 108)
+      await transport.publish([outgoing('small')])
+      const held = [
+        ...(await readSome(consumer, 1)),
+        ...(await readSome(consumer, 1)),
+        ...(await readSome(consumer, 1)),
+      ]
+      const letters = held.map((delivery) => ({ delivery, as: 'deadLetter' as const, reason: 'never', history: [] }))
+      expect(await consumer.settle(letters)).toEqual([])
+      const kept = await transport.readDeadLetters(topic, { after: undefined, limit: 10 })
+      expect(kept.map(({ payload }) => payload.byteLength)).toEqual([900_000, 0, 5])
+      expect(kept.map((letter) => Object.keys(letter.headers).length > 0)).toEqual([false, false, true])
+      expect(kept[0]).toMatchObject({ consumer: 'test/a', position: held[0]!.position, key: undefined })
+      expect(kept[0]!.reason).toBe(
+        `never (its headers are too large for a letter and were left at sequence ${held[0]!.position} of ${stream()})`,
+      )
+      expect(kept[1]!.reason).toContain(`(its ${max - 108} bytes and headers are too large`)
+      expect(await transport.inspect(topic)).toMatchObject([{ running: 0, deadLettered: 3 }])
+      await consumer.close()
+    })
   })
 }
