@@ -102,12 +102,14 @@ export interface Session {
   readonly leads: boolean
   /** Whether nobody else can have owned what this member owned in the session before. */
   readonly continues: boolean
+  /** The group has begun to change: whoever still prepares for this session should let it be, for others wait. */
+  isOver(): boolean
 }
 
 export interface MemberEvents {
   /** The group changes: settle what runs, then resolve. Heartbeats go on meanwhile. */
   revoking(): Promise<void>
-  /** From where to fetch each partition of the new session. Nothing is fetched before it resolves. */
+  /** From where to fetch each partition of the new session. Nothing is fetched before it resolves. May reject once it is over. */
   assigned(session: Session): Promise<ReadonlyMap<number, number>>
   /** Fetched records, in order; none where none came in time. */
   fetched(partition: number, fetched: Fetched): void

@@ -77,7 +77,7 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
     )
   }
   /** The commits of all partitions; a group's leader makes those that are missing before anybody fetches. */
-  const places = async ({ leads, total, partitions }: Session): Promise<ReadonlyMap<number, Committed>> => {
+  const places = async ({ leads, total, partitions, isOver }: Session): Promise<ReadonlyMap<number, Committed>> => {
     if (group === undefined) {
       const starts = await parts.startOf(wasNew)
       wasNew = false
@@ -89,6 +89,8 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
         (partition) => !committed.has(partition),
       )
       if (missing.length === 0 || stopped) return committed
+      // The leader that was to set the start may be gone, and the next one is chosen only once all have joined again.
+      if (isOver()) throw new Error('the group changed before its start was set')
       if (leads) {
         const starts = await parts.startOf(wasNew && committed.size === 0)
         const made = new Map(missing.map((partition) => [partition, { offset: starts[partition] ?? 0, metadata: '' }]))
