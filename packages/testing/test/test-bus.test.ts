@@ -98,9 +98,9 @@ test('the subscriptions start at the first use, whichever that is', async () => 
 })
 
 test('a subscription that cannot start makes the first use reject with its error', async () => {
-  const wrong = on(Tick, () => {}, { group: 'a', rateLimit: { perSecond: 0 } })
+  const wrong = on(Tick, () => {}, { group: 'a', transport: 'elsewhere' })
   await using bus = createTestBus({ subscriptions: [wrong] })
-  expect(await failed(bus.publish(Tick, { n: 1 }))).toMatchObject({ code: 'EVT_OPTION_INVALID' })
+  expect(await failed(bus.publish(Tick, { n: 1 }))).toMatchObject({ code: 'EVT_TRANSPORT_UNKNOWN' })
 })
 
 test('what a handler publishes itself and what is fired is settled and recorded like the rest', async () => {
