@@ -17,12 +17,19 @@ export interface Dividing<Transaction> {
   isFinal(places: readonly number[], error: unknown): boolean
 }
 
+/** What failed alone. */
+export interface FailedAlone {
+  readonly error: unknown
+  /** It may have failed of what parts before it have left in the transaction, as a temporary table or a setting. */
+  readonly isDoubted: boolean
+}
+
 /** Tries what waits, each part in a savepoint. Answers what failed alone; what there was no room for waits still. */
 export async function divide<Transaction>(
   division: Division,
   { transaction, attempt, clock, handle, isFinal }: Dividing<Transaction>,
-): Promise<ReadonlyMap<number, unknown>> {
-  const failed = new Map<number, unknown>()
+): Promise<ReadonlyMap<number, FailedAlone>> {
+  const failed = new Map<number, FailedAlone>()
   const endMs = clock.monotonicMs() + longestMs
   let kept = 0
   const isEnough = () => kept >= mostKept || (kept + failed.size > 0 && clock.monotonicMs() >= endMs)
@@ -33,7 +40,7 @@ export async function divide<Transaction>(
       kept += 1
       division.succeeded(part)
     } else if (isFinal(part.places, outcome.error)) throw outcome.error
-    else if (!division.halve(part)) failed.set(part.places[0]!, outcome.error)
+    else if (!division.halve(part)) failed.set(part.places[0]!, { error: outcome.error, isDoubted: kept > 0 })
   }
   return failed
 }

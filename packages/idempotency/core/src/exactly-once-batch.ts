@@ -1,6 +1,6 @@
 import { type Batch, type BatchHandler, crashPoint, retry, systemClock } from '@evt/core'
 import { endOfCommitted, failureOfRun, isBlameless, resultOf, throwIfAborted } from './blame.ts'
-import { divide } from './divide.ts'
+import { divide, type FailedAlone } from './divide.ts'
 import { Division } from './division.ts'
 import type { ExactlyOnceOptions, OnceBatchHandler } from './exactly-once.ts'
 import type { Entered } from './inbox-store.ts'
@@ -9,7 +9,7 @@ import { messageKey } from './message-key.ts'
 const fulfilled: PromiseSettledResult<unknown> = Object.freeze({ status: 'fulfilled', value: undefined })
 /** After so many sets in a row of which nothing failed, one is begun without a savepoint, which costs a round trip. */
 const calmAfter = 100
-const nobody: ReadonlyMap<number, unknown> = new Map()
+const nobody: ReadonlyMap<number, FailedAlone> = new Map()
 
 /** One transaction for a batch. Where the handler fails it is run for halves, until what fails stands alone. */
 export function batchOnce<Name extends string, Payload, Transaction>(
@@ -46,6 +46,8 @@ export function batchOnce<Name extends string, Payload, Transaction>(
     let hasFailed = false
     /** What waits has failed as a whole. */
     let isSuspect = false
+    /** To be tried in transactions of their own before they count as failed. */
+    const doubted: number[] = []
     /** Runs one transaction: for all that waits where it can be divided in there, else for the next part. */
     const runNext = async () => {
       const dividing = isWary ? savepoints : undefined
@@ -106,16 +108,26 @@ export function batchOnce<Name extends string, Payload, Transaction>(
       const isLost = (place: number) => failed.has(place) || left.includes(place)
       for (const [index, place] of places.entries()) {
         if (left.includes(place)) continue
+        const failure = failed.get(place)
+        if (failure?.isDoubted) {
+          doubted.push(place)
+          continue
+        }
         const own = told(index, isLost)
         if (own === 'done') onDuplicate?.(deliveries[place]!)
         end(place, () => {
-          if (failed.has(place)) throw failureOfRun(failed.get(place))
+          if (failure !== undefined) throw failureOfRun(failure.error)
           endOfCommitted(own, deliveries[place]!)
         })
       }
       division.putBack(left)
     }
     while (!division.isOver) await runNext()
+    savepoints = undefined
+    for (const place of doubted) {
+      division.putBack([place])
+      await runNext()
+    }
     calmSets = hasFailed ? 0 : calmSets + 1
     return results
   }
