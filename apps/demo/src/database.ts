@@ -29,7 +29,7 @@ const relayLeaseMs = 1_000
 export async function openDatabase(url: string, logger: Logger): Promise<Database> {
   const pool = new pg.Pool({ connectionString: url, max: connections, connectionTimeoutMillis: connectMs })
   // For all its life: while the pool hands a connection over nobody else listens, and an error unheard ends the process.
-  pool.on('connect', (client) => client.on('error', (error) => logger.warn({ error }, 'a connection was lost')))
+  pool.on('connect', (client) => client.on('error', (error) => logger.warn({ err: error }, 'a connection was lost')))
   pool.on('error', () => undefined)
   const close = () => pool.end()
   try {

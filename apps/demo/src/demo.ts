@@ -39,7 +39,7 @@ export async function runDemo(settings: DemoSettings, logger: Logger, signal: Ab
   } finally {
     // One that fails must not keep the others from happening.
     for (const step of cleanUp.reverse())
-      await step().catch((error: unknown) => logger.error({ error }, 'cleaning up failed'))
+      await step().catch((error: unknown) => logger.error({ err: error }, 'cleaning up failed'))
   }
 }
 

@@ -1,7 +1,7 @@
 import { systemClock } from './clock.ts'
-import { gateOf } from './consumer/gate-options.ts'
 import { identify } from './consumer/identity.ts'
 import { consumerSettings } from './consumer/settings.ts'
+import { gateOf } from './consumer/subscription-gate.ts'
 import { startKind } from './consumer/support-check.ts'
 import { checkMiddleware } from './middleware.ts'
 import { checkBoolean, checkFunction, checkKnown, invalidOption } from './options.ts'
@@ -44,8 +44,10 @@ export function checkSubscription(
   checkMode(options)
   checkValues(options)
   consumerSettings(options, isBatch, {}, Math.random, () => {})
+  // Made to be checked: names, start and gates belong to a bus.
+  identify('service', options, 'name')
+  if (options.startAt !== undefined) startKind(options.startAt)
   gateOf(options, systemClock)
-  identify('any', options, 'any')
 }
 
 function checkValues(options: SubscribeOptions): void {

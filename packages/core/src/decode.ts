@@ -1,8 +1,10 @@
-import type { Codec } from './codec.ts'
+import { type Codec, fromJson, jsonCodec } from './codec.ts'
+import { receivedText } from './encoded-message.ts'
 import type { Envelope } from './envelope.ts'
 import { describeThrown, evtError, isEvtError } from './errors.ts'
 import type { AnyEvent } from './event.ts'
 import type { SchemaResult, StandardSchemaV1 } from './standard-schema.ts'
+import type { TransportDelivery } from './transport.ts'
 
 /** The codecs a bus reads with, by content type: an allow-list. */
 export type CodecList = ReadonlyMap<string, Codec>
@@ -11,7 +13,12 @@ export type CodecList = ReadonlyMap<string, Codec>
  * Decodes, upcasts and validates one payload. Answers at once unless a schema is asynchronous. Throws `EVT_CODEC_UNKNOWN`,
  * `EVT_CODEC_DECODE`, `EVT_PAYLOAD_INVALID` or `EVT_PAYLOAD_VERSION`; none of them gets better by trying again.
  */
-export function decodePayload(event: AnyEvent, envelope: Envelope, bytes: Uint8Array, codecs: CodecList): unknown {
+export function decodePayload(
+  event: AnyEvent,
+  envelope: Envelope,
+  received: TransportDelivery,
+  codecs: CodecList,
+): unknown {
   const own = event['~event'].codec
   const codec = own.contentType === envelope.contentType ? own : codecs.get(envelope.contentType)
   if (codec === undefined) {
@@ -25,7 +32,10 @@ export function decodePayload(event: AnyEvent, envelope: Envelope, bytes: Uint8A
       },
     )
   }
-  return readVersion(event, envelope.version, decodeBytes(codec, bytes))
+  // Only the JSON codec itself takes text: another one of its content type is promised bytes.
+  const text = codec === jsonCodec ? receivedText(received) : undefined
+  const value = text === undefined ? decodeBytes(codec, received.payload) : fromJson(text)
+  return readVersion(event, envelope.version, value)
 }
 
 function decodeBytes(codec: Codec, bytes: Uint8Array): unknown {

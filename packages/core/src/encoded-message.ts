@@ -115,26 +115,38 @@ function timeText(ms: number): string {
   return lastTime
 }
 
-/** The message itself, where a delivery never left the process. Its class is core's own: nothing from a wire can pass for it. */
-export function encodedMessage(delivery: object): EncodedMessage | undefined {
+/** The message itself, where a delivery never left the process. Its classes are core's own: nothing from a wire can pass for them. */
+function outgoingOf(delivery: object): EncodedMessage | StoredText | undefined {
   const outgoing = (delivery as { readonly '~outgoing'?: unknown })['~outgoing']
+  return outgoing instanceof EncodedMessage || outgoing instanceof StoredText ? outgoing : undefined
+}
+/** The same where this process has made it. */
+export function encodedMessage(delivery: object): EncodedMessage | undefined {
+  const outgoing = outgoingOf(delivery)
   return outgoing instanceof EncodedMessage ? outgoing : undefined
 }
 
 /** The size of a payload that need not be bytes yet. */
 export function payloadBytes(outgoing: Outgoing): number {
-  if (outgoing instanceof EncodedMessage) return outgoing.bytes
-  return outgoing instanceof StoredText ? outgoing.body.length : outgoing.payload.byteLength
+  return outgoing instanceof EncodedMessage || outgoing instanceof StoredText
+    ? outgoing.bytes
+    : outgoing.payload.byteLength
 }
 /** The same of a delivery. */
 export function receivedBytes(delivery: TransportDelivery): number {
-  return encodedMessage(delivery)?.bytes ?? delivery.payload.byteLength
+  const outgoing = outgoingOf(delivery)
+  return outgoing === undefined ? delivery.payload.byteLength : outgoing.bytes
 }
 
 /** The payload as text, where it need not be bytes. */
 export function payloadText(outgoing: Outgoing): string | undefined {
   if (!(outgoing instanceof EncodedMessage || outgoing instanceof StoredText)) return undefined
   return typeof outgoing.body === 'string' ? outgoing.body : undefined
+}
+/** The same of a delivery. */
+export function receivedText(delivery: TransportDelivery): string | undefined {
+  const outgoing = outgoingOf(delivery)
+  return typeof outgoing?.body === 'string' ? outgoing.body : undefined
 }
 
 /** The headers as JSON. */

@@ -1,6 +1,9 @@
 import { describeThrown } from './errors.ts'
 
-/** The structural subset of pino's logger that everything here writes to. */
+/**
+ * The structural subset of pino's logger that everything here writes to. What was thrown stands in the field `err`, where
+ * pino and bunyan write an error with its stack and causes; under any other name they write `{}`.
+ */
 export interface Logger {
   debug(fields: object, message?: string): void
   info(fields: object, message?: string): void
@@ -25,11 +28,15 @@ function write(level: string, fields: object, message: string | undefined): void
 }
 
 const maxText = 2_048
+const maxCauses = 3
 
-function shown(value: unknown): unknown {
+function shown(value: unknown, causes = maxCauses): unknown {
   if (value instanceof Error) {
-    const { name, message, code, stack } = value as Error & { readonly code?: unknown }
-    return { name, message: message.slice(0, maxText), code: shown(code), stack: stack?.slice(0, maxText) }
+    const { name, message, code, stack, cause } = value as Error & { readonly code?: unknown }
+    return {
+      ...{ name, message: message.slice(0, maxText), code: shown(code, 0), stack: stack?.slice(0, maxText) },
+      cause: cause === undefined || causes === 0 ? undefined : shown(cause, causes - 1),
+    }
   }
   try {
     JSON.stringify(value)

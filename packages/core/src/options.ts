@@ -44,6 +44,7 @@ export function checkMethods(option: string, value: unknown, methods: readonly s
 }
 
 /** The error of an option whose value cannot be used. */
-export function invalidOption(option: string, reason: string): Error {
-  return evtError('EVT_OPTION_INVALID', `Option "${option}": ${reason}`, { option, reason })
+export function invalidOption(option: string, reason: string, cause?: unknown): Error {
+  const options = cause === undefined ? {} : { cause }
+  return evtError('EVT_OPTION_INVALID', `Option "${option}": ${reason}`, { option, reason }, options)
 }

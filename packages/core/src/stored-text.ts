@@ -7,7 +7,7 @@ interface StoredFields {
   readonly id: string
   readonly topic: string
   readonly key: string | undefined
-  /** Bytes, or text where it is ASCII. */
+  /** Bytes, or the text that they are in UTF-8. */
   readonly payload: Uint8Array | string
 }
 
@@ -18,7 +18,7 @@ const mostLookedAt = 65_536
 
 /**
  * A message of an outbox with headers and payload as they were kept, so that a transport which writes them as text takes what is
- * there. Headers are parsed, and the bytes of a text made, at the first look.
+ * there. Headers are parsed, and the bytes of a text counted or made, at the first look.
  */
 export class StoredText implements StoredMessage {
   readonly transport: string
@@ -29,6 +29,7 @@ export class StoredText implements StoredMessage {
   readonly body: Uint8Array | string
   #headers: Headers | undefined
   #payload: Uint8Array | undefined
+  #bytes = -1
 
   /** Throws where the headers are not a JSON object. */
   constructor({ transport, id, topic, key, payload }: StoredFields, headersText: string) {
@@ -46,8 +47,14 @@ export class StoredText implements StoredMessage {
   }
   get payload(): Uint8Array {
     if (typeof this.body !== 'string') return this.body
-    this.#payload ??= Buffer.from(this.body, 'latin1')
+    this.#payload ??= Buffer.from(this.body, 'utf8')
     return this.#payload
+  }
+  /** Of the payload. */
+  get bytes(): number {
+    if (this.#bytes < 0)
+      this.#bytes = typeof this.body === 'string' ? Buffer.byteLength(this.body) : this.body.byteLength
+    return this.#bytes
   }
 }
 

@@ -126,7 +126,7 @@ function define(
   const names = events === 'everything' ? ['everything'] : events.map((event) => event.name)
   if (options !== undefined) checkSubscription(`The subscription to ${names.join(', ')}`, options, kind === 'batch')
   if (options?.mode === undefined && options?.group === undefined) {
-    const message = `The subscription to ${names.join(', ')} must say how it shares: group: '…', mode: 'worker' or mode: 'broadcast'`
+    const message = `The subscription to ${names.join(', ')} must say how it shares: group: '...', mode: 'worker' or mode: 'broadcast'`
     throw evtError('EVT_SUBSCRIPTION_MODE', message, { events: names })
   }
   return { events, options, '~subscription': { kind, handler } as SubscriptionDefinition['~subscription'] }

@@ -10,6 +10,8 @@ import {
   silentLogger,
   type,
 } from '../src/index.ts'
+import { makeRig, Tock } from './rig.ts'
+import { settle } from './virtual-clock.ts'
 
 const OrderCreated = defineEvent('order.created', {
   schema: z.object({ id: z.string(), amount: z.number() }),
@@ -166,4 +168,15 @@ test('close waits for running handlers and starts none afterwards', async () => 
 
 test('saying neither group nor mode is an error that names the choices', () => {
   expect(() => on(OrderPaid, () => {}, {} as never)).toThrow(/group: .* mode: 'broadcast'/)
+})
+
+test('two buses of one service in one process know nothing of each other', async () => {
+  const seen: string[] = []
+  await using one = makeRig()
+  await using two = makeRig()
+  await one.bus.subscribe(Tock, () => void seen.push('one'), { group: 'a' })
+  await two.bus.subscribe(Tock, () => void seen.push('two'), { group: 'a' })
+  await one.bus.publish(Tock, { n: 1 })
+  await settle()
+  expect(seen).toEqual(['one'])
 })

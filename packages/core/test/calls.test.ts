@@ -94,6 +94,10 @@ const Paid = defineEvent('rig.paid', {
 })
 const StrictPaid = defineEvent('rig.strict-paid', { schema: z.strictObject({ id: z.string() }) })
 const NumberKey = defineEvent('rig.number-key', { schema, key: (({ n }: { n: number }) => n) as never })
+const missing = undefined as unknown as { readonly key: string }
+const keyOf = { missing: () => undefined as never, broken: () => missing.key as never }
+const Unkeyed = defineEvent('rig.unkeyed', { schema: type<object>(), key: keyOf.missing })
+const BrokenKey = defineEvent('rig.broken-key', { schema: type<object>(), key: keyOf.broken })
 const paid = { id: '1', receipt: 'r' }
 const publishing: readonly (readonly [string, unknown, unknown, unknown, string, object])[] = [
   [
@@ -122,6 +126,15 @@ const publishing: readonly (readonly [string, unknown, unknown, unknown, string,
     { service: 'rig' },
   ],
   ['E25 a key that is a number', NumberKey, { n: 1 }, {}, 'EVT_OPTION_INVALID', { option: 'key' }],
+  [
+    'a key that is missing, beside other options',
+    Unkeyed,
+    paid,
+    { subject: 's' },
+    'EVT_OPTION_INVALID',
+    { option: 'key' },
+  ],
+  ['a key that throws', BrokenKey, paid, {}, 'EVT_OPTION_INVALID', { option: 'key' }],
   ['an empty key', Paid, { id: '', receipt: 'r' }, {}, 'EVT_OPTION_INVALID', { option: 'key' }],
   ['a function that was to be called', Tick, () => ({ n: 1 }), {}, 'EVT_CODEC_ENCODE', { event: 'rig.tick' }],
   ['something that is no event', { name: 'x' }, paid, {}, 'EVT_OPTION_INVALID', { option: 'event' }],
@@ -137,7 +150,7 @@ test.each(publishing)(
   async (_what, event, payload, options, code, details) => {
     await using rig = makeRig()
     let seen = 0
-    for (const each of [Paid, StrictPaid, NumberKey])
+    for (const each of [Paid, StrictPaid, NumberKey, Unkeyed, BrokenKey])
       await rig.bus.subscribe(
         each,
         () => {

@@ -1,33 +1,9 @@
-import { createBus, memoryTransport } from '../src/index.ts'
-import { door, failureOf, Keyed, makeRig, range, steady, Tick, Tock } from './rig.ts'
+import { noRejectionIsLost } from './lost-rejections.ts'
+import { door, Keyed, makeRig, range, steady, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 import { watched } from './watched-transport.ts'
 
-const rejections: unknown[] = []
-const remember = (reason: unknown) => void rejections.push(reason)
-beforeAll(() => void process.on('unhandledRejection', remember))
-afterAll(async () => {
-  await settle()
-  process.off('unhandledRejection', remember)
-  expect(rejections).toEqual([])
-})
-
-/** Intervals that go on: what holds the process is one. */
-const held = new Set<unknown>()
-beforeEach(() => {
-  const { setInterval: start, clearInterval: end } = globalThis
-  held.clear()
-  jest.spyOn(globalThis, 'setInterval').mockImplementation((...given) => {
-    const interval = start(...given)
-    held.add(interval)
-    return interval
-  })
-  jest.spyOn(globalThis, 'clearInterval').mockImplementation((interval) => {
-    held.delete(interval)
-    end(interval)
-  })
-})
-afterEach(() => jest.restoreAllMocks())
+noRejectionIsLost()
 
 test('close during load: no handler starts afterwards, running ones finish, the rest goes to the next without loss', async () => {
   // promise 13
@@ -139,182 +115,6 @@ test('retries that wait are not lost by close: unordered ones keep their delay, 
   expect(attempts.slice(3)).toEqual([['rig.tick', 2]])
 })
 
-test('closing the bus is idempotent, closes every subscription and refuses what comes later by name', async () => {
-  await using rig = makeRig()
-  const subscription = await rig.bus.subscribe(Tick, () => {}, { group: 'a' })
-  const once = rig.bus.close()
-  expect(rig.bus.close()).toBe(once)
-  await once
-  expect(subscription.state).toBe('closed')
-  expect((await failureOf(() => rig.bus.publish(Tick, { n: 1 }))).code).toBe('EVT_BUS_CLOSED')
-  expect((await failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))).code).toBe('EVT_BUS_CLOSED')
-  expect((await rig.bus.health()).status).toBe('unhealthy')
-})
-
-test('a bus that was closed cannot be started or run, and opens nothing any more', async () => {
-  const opened: string[] = []
-  const bus = createBus({
-    service: 's',
-    transport: { ...memoryTransport(), open: async () => void opened.push('transport') },
-    use: [{ name: 'm', start: async () => void opened.push('middleware') }],
-  })
-  await bus.close()
-  expect((await failureOf(() => bus.start())).code).toBe('EVT_BUS_CLOSED')
-  expect((await failureOf(() => bus.run())).code).toBe('EVT_BUS_CLOSED')
-  expect(opened).toEqual([])
-})
-
-test('a transport that cannot close is what close rejects with, after everything else has closed', async () => {
-  const stopped: string[] = []
-  const close = () => Promise.reject(new Error('the connection is stuck'))
-  const rig = makeRig({
-    wrap: (memory) => ({ ...memory, close }),
-    bus: { use: [{ name: 'm', stop: async () => void stopped.push('middleware') }] },
-  })
-  const subscription = await rig.bus.subscribe(Tick, () => {}, { group: 'a' })
-  await expect(rig.bus.close()).rejects.toThrow('the connection is stuck')
-  expect([subscription.state, stopped]).toEqual(['closed', ['middleware']])
-  expect((await failureOf(() => rig.bus.publish(Tick, { n: 1 }))).code).toBe('EVT_BUS_CLOSED')
-})
-
-test('a transport that never opens does not keep close waiting past its deadline, and is closed if it opens after all', async () => {
-  const opening = door()
-  let closes = 0
-  await using rig = makeRig({
-    wrap: (transport) => ({
-      ...transport,
-      open: () => opening.opened,
-      async close() {
-        closes += 1
-      },
-    }),
-  })
-  const subscribing = failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))
-  const starting = rig.bus.start()
-  const closing = rig.bus.close({ deadlineMs: 1_000 })
-  await rig.clock.advance(10_000)
-  await closing
-  expect(closes).toBe(0)
-  opening.open()
-  await starting
-  expect((await subscribing).code).toBe('EVT_BUS_CLOSED')
-  expect(closes).toBe(1)
-})
-
-test('a publish that waits for a retry of its handler holds the process, which has nothing else to live for', async () => {
-  await using rig = makeRig({ memory: { confirm: 'settled' } })
-  let runs = 0
-  const failOnce = () => {
-    runs += 1
-    if (runs === 1) throw new Error('not yet')
-  }
-  await rig.bus.subscribe(Tick, failOnce, { group: 'a', retry: steady })
-  const publishing = rig.bus.publish(Tick, { n: 1 })
-  await settle()
-  expect(held.size).toBe(1)
-  await rig.clock.advance(10_000)
-  await publishing
-  expect([runs, held.size]).toEqual([2, 0])
-})
-
-test('a close that waits for a handler holds the process, which has nothing else to live for', async () => {
-  await using rig = makeRig()
-  const work = door()
-  await rig.bus.subscribe(Tick, () => work.opened, { group: 'a' })
-  await rig.bus.publish(Tick, { n: 1 })
-  await settle()
-  const closing = rig.bus.close()
-  await settle()
-  expect(held.size).toBe(1)
-  work.open()
-  await closing
-  expect(held.size).toBe(0)
-})
-
-test('a subscribe that the bus closes over is refused and leaves nobody reading', async () => {
-  const joined = door()
-  let open = 0
-  await using rig = makeRig({
-    wrap: (memory) => ({
-      ...memory,
-      async consume(spec, events) {
-        await joined.opened
-        const consumer = await memory.consume(spec, events)
-        open += 1
-        const close = () => {
-          open -= 1
-          return consumer.close()
-        }
-        return { ...consumer, close }
-      },
-    }),
-  })
-  const subscribing = failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))
-  await settle()
-  const closing = rig.bus.close()
-  await settle()
-  joined.open()
-  expect((await subscribing).code).toBe('EVT_BUS_CLOSED')
-  await closing
-  await settle()
-  expect([open, rig.bus.describe().subscriptions]).toEqual([0, []])
-})
-
-test('a subscribe that the closing transport refuses is told that the bus has closed', async () => {
-  const closed = door()
-  const refusal = new Error('the connection has ended')
-  await using rig = makeRig({
-    wrap: (memory) => ({
-      ...memory,
-      async declare() {
-        await closed.opened
-        throw refusal
-      },
-      close: async () => closed.open(),
-    }),
-  })
-  const subscribing = failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))
-  await settle()
-  const closing = rig.bus.close({ deadlineMs: 0 })
-  await rig.clock.advance(1_000)
-  expect(await subscribing).toMatchObject({ code: 'EVT_BUS_CLOSED', cause: refusal })
-  await closing
-})
-
-test('what waits for middleware to start opens no transport once the bus has closed', async () => {
-  const started = door()
-  let opens = 0
-  await using rig = makeRig({
-    wrap: (memory) => ({
-      ...memory,
-      async open() {
-        opens += 1
-      },
-    }),
-    bus: { use: [{ name: 'slow', start: () => started.opened }] },
-  })
-  const subscribing = failureOf(() => rig.bus.subscribe(Tick, () => {}, { group: 'a' }))
-  const publishing = failureOf(() => rig.bus.publish(Tick, { n: 1 }))
-  const closing = rig.bus.close()
-  await settle()
-  started.open()
-  expect((await subscribing).code).toBe('EVT_BUS_CLOSED')
-  await publishing
-  await closing
-  expect(opens).toBe(0)
-})
-
-test('a publish that waits for room ends when the bus closes, with a typed error', async () => {
-  await using rig = makeRig({ memory: { maxMessages: 1 } })
-  await rig.bus.subscribe(Tick, () => new Promise(() => {}), { group: 'a' })
-  await rig.bus.publish(Tick, { n: 1 })
-  const waiting = failureOf(() => rig.bus.publish(Tick, { n: 2 }))
-  const closing = rig.bus.close({ deadlineMs: 100 })
-  await rig.clock.advance(10_000)
-  await closing
-  expect((await waiting).code).toMatch(/^EVT_PUBLISH_(UNKNOWN|UNAVAILABLE)$/)
-})
-
 test('one subscription can be paused, resumed, looked at and closed without touching the others', async () => {
   await using rig = makeRig()
   const seen = { a: 0, b: 0 }
@@ -368,52 +168,6 @@ test('a subscription that was closed mid-handler harms neither its process nor i
   expect(seen).toEqual([2, 1])
 })
 
-test('run serves until the bus is closed and leaves no signal listener behind', async () => {
-  const listeners = () => process.listenerCount('SIGINT') + process.listenerCount('SIGTERM')
-  const before = listeners()
-  for (const round of range(5)) {
-    const bus = createBus({ service: `run-${round}`, transport: memoryTransport() })
-    const running = bus.run()
-    await settle()
-    expect(listeners()).toBe(before + 2)
-    await bus.close()
-    await running
-  }
-  expect(listeners()).toBe(before)
-})
-
-test('run refuses signals that do not exist and subscriptions that are no list, before it starts anything', async () => {
-  await using rig = makeRig()
-  const given = [{ signals: 'SIGTERM' }, { signals: ['SIGTREM'] }, { subscriptions: {} }]
-  for (const options of given)
-    expect(await failureOf(() => rig.bus.run(options as never))).toMatchObject({
-      code: 'EVT_OPTION_INVALID',
-      details: { option: Object.keys(options)[0] },
-    })
-})
-
-test('run drains on its signal', async () => {
-  const rig = makeRig()
-  const end = door()
-  let finished = false
-  await rig.bus.subscribe(
-    Tick,
-    async () => {
-      await end.opened
-      finished = true
-    },
-    { group: 'a' },
-  )
-  await rig.bus.publish(Tick, { n: 1 })
-  const running = rig.bus.run({ signals: ['SIGUSR2'] })
-  await settle()
-  process.emit('SIGUSR2')
-  await settle()
-  end.open()
-  await running
-  expect(finished).toBe(true)
-})
-
 test('200 subscriptions opened and closed leave no timer, no listener and no group behind', async () => {
   // F37
   await using rig = makeRig()
@@ -431,15 +185,4 @@ test('200 subscriptions opened and closed leave no timer, no listener and no gro
   expect(rig.clock.armed).toBe(before)
   expect(await rig.transport.inspect('evt.rig.tick')).toHaveLength(1)
   expect(rig.bus.describe().subscriptions).toEqual([])
-})
-
-test('two buses of one service in one process know nothing of each other', async () => {
-  const seen: string[] = []
-  await using one = makeRig()
-  await using two = makeRig()
-  await one.bus.subscribe(Tock, () => void seen.push('one'), { group: 'a' })
-  await two.bus.subscribe(Tock, () => void seen.push('two'), { group: 'a' })
-  await one.bus.publish(Tock, { n: 1 })
-  await settle()
-  expect(seen).toEqual(['one'])
 })

@@ -188,6 +188,18 @@ test('a middleware may decide without the handler', async () => {
   expect([runs, rig.transport.deadLetters()[0]!.reason]).toEqual([0, 'muted'])
 })
 
+test('a message that the transport refuses says nothing of the transport: it stays healthy', async () => {
+  let outcome: 'refused' | 'unavailable' = 'refused'
+  await using rig = makeRig({
+    wrap: (memory) => ({ ...memory, publish: async () => [{ index: 0, outcome, error: new Error('too large') }] }),
+  })
+  await expect(rig.bus.publish(Tick, { n: 1 })).rejects.toMatchObject({ code: 'EVT_PUBLISH_REFUSED' })
+  expect((await rig.bus.health()).status).toBe('healthy')
+  outcome = 'unavailable'
+  await expect(rig.bus.publish(Tick, { n: 1 })).rejects.toMatchObject({ code: 'EVT_PUBLISH_UNAVAILABLE' })
+  expect(await rig.bus.health()).toMatchObject({ status: 'unhealthy', parts: [{ reason: 'too large' }] })
+})
+
 test('a message that is too large is refused at publish, before anything is sent', async () => {
   await using rig = makeRig({ bus: { maxPayloadBytes: 100 } })
   expect(await failureOf(() => rig.bus.publish(Tick, { n: 1, key: 'x'.repeat(100) }))).toMatchObject({

@@ -311,6 +311,31 @@ const construction: readonly (readonly [string, () => unknown, string, object])[
     'EVT_OPTION_INVALID',
     { option: 'timeoutMs' },
   ],
+  ['a group with a space', () => js.on!(Tick, handler, { group: 'a b' }), 'EVT_NAME_INVALID', { kind: 'group' }],
+  [
+    'a broadcast without a name for its instance',
+    () => js.on!(Tick, handler, { mode: 'broadcast', instance: '' }),
+    'EVT_NAME_INVALID',
+    { kind: 'instance' },
+  ],
+  [
+    'a subscription with a start nobody knows',
+    () => js.on!(Tick, handler, { group: 'a', startAt: 'newest' }),
+    'EVT_OPTION_INVALID',
+    { option: 'startAt' },
+  ],
+  [
+    'a subscription with a rate as a number',
+    () => js.on!(Tick, handler, { group: 'a', rateLimit: 5 }),
+    'EVT_OPTION_INVALID',
+    { option: 'rateLimit' },
+  ],
+  [
+    'a subscription with a misspelt circuit',
+    () => js.on!(Tick, handler, { group: 'a', circuit: { failure: 5 } }),
+    'EVT_OPTION_UNKNOWN',
+    { option: 'failure' },
+  ],
   [
     'a batch outside onBatch',
     () => js.on!(Tick, handler, { group: 'a', batch: {} }),

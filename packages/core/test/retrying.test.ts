@@ -41,8 +41,8 @@ test('the log is told of every run that failed and will be retried, and of none 
   await rig.clock.advance(1_000)
   const message = 'run failed, will be retried'
   expect(lines).toEqual([
-    { consumer: 'rig/a', attempt: 1, afterMs: 100, error, message },
-    { consumer: 'rig/a', attempt: 2, afterMs: 200, error, message },
+    { consumer: 'rig/a', attempt: 1, afterMs: 100, err: error, message },
+    { consumer: 'rig/a', attempt: 2, afterMs: 200, err: error, message },
   ])
 })
 
@@ -322,4 +322,45 @@ test('messages that failed and wait for their next run count as fetched', async 
   await rig.clock.advance(1_000)
   expect(subscription.stats().held).toBeGreaterThan(5)
   expect(watch.mostHeld).toBeLessThanOrEqual(10 + 2)
+})
+
+test('what keeps messages back though none of them fails is reported and shows in health once it lasts, until one gets through', async () => {
+  await using rig = makeRig()
+  const missing = new Error('the inbox has no table')
+  let isMissing = true
+  const subscription = await rig.bus.subscribe(
+    Tick,
+    () => {
+      if (isMissing) retry(missing, { afterMs: 500, counted: false })
+    },
+    { group: 'a' },
+  )
+  await rig.bus.publish(Tick, { n: 1 })
+  await rig.clock.advance(4_900)
+  expect([rig.reports, subscription.health().status]).toEqual([[], 'healthy'])
+  await rig.clock.advance(5_100)
+  expect(rig.reports).toEqual([{ during: 'rig/a: held back', error: missing }])
+  expect(subscription.health()).toMatchObject({ status: 'degraded', parts: [{ reason: 'the inbox has no table' }] })
+  await rig.clock.advance(60_000)
+  expect(rig.reports).toHaveLength(2)
+  isMissing = false
+  await rig.clock.advance(500)
+  expect([subscription.health().status, subscription.stats().acknowledged]).toEqual(['healthy', 1])
+})
+
+test('what others get through is not held back', async () => {
+  await using rig = makeRig()
+  const isBusy = ({ n }: { n: number }) => n === 0
+  const subscription = await rig.bus.subscribe(
+    Tick,
+    (tick) => {
+      if (isBusy(tick)) retry(new Error('another delivery is being handled'), { afterMs: 500, counted: false })
+    },
+    { group: 'a' },
+  )
+  for (let n = 0; n < 20; n += 1) {
+    await rig.bus.publish(Tick, { n })
+    await rig.clock.advance(1_000)
+  }
+  expect([rig.reports, subscription.health().status]).toEqual([[], 'healthy'])
 })

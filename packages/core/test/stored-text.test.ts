@@ -49,10 +49,21 @@ test.each([
   expect({ ...new StoredText(fields, text).headers }).toEqual(JSON.parse(text))
 })
 
-test('a payload that is ASCII text goes out as such, and as bytes to whoever asks', () => {
-  const stored = new StoredText({ ...fields, payload: '{"n":1}' }, '{}')
-  expect(payloadText(stored)).toBe('{"n":1}')
-  expect(payloadBytes(stored)).toBe(7)
-  expect(Buffer.from(stored.payload).toString()).toBe('{"n":1}')
-  expect(payloadBytes(new StoredText(fields, '{}'))).toBe(2)
+test.each([
+  ['{"n":1}', 7],
+  ['{"é":"日本😀"}', 19],
+])(
+  'a payload that is text goes out as such, counts as its bytes do, and is bytes to whoever asks: %s',
+  (text, bytes) => {
+    const stored = new StoredText({ ...fields, payload: text }, '{}')
+    expect(payloadText(stored)).toBe(text)
+    expect(payloadBytes(stored)).toBe(bytes)
+    expect(Buffer.from(stored.payload).toString()).toBe(text)
+    expect(stored.payload.byteLength).toBe(bytes)
+  },
+)
+
+test('a payload that is bytes stays so', () => {
+  const stored = new StoredText(fields, '{}')
+  expect([payloadBytes(stored), payloadText(stored), stored.payload]).toEqual([2, undefined, fields.payload])
 })

@@ -7,19 +7,13 @@ import {
   type StandardSchemaV1,
   type,
 } from '../src/index.ts'
+import { noRejectionIsLost } from './lost-rejections.ts'
 import { failureOf, makeRig, range, steady, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
 // F36: whatever a user's function throws, the process survives, the subscription goes on, and it is told once.
 
-const rejections: unknown[] = []
-const remember = (reason: unknown) => void rejections.push(reason)
-beforeAll(() => void process.on('unhandledRejection', remember))
-afterAll(async () => {
-  await settle()
-  process.off('unhandledRejection', remember)
-  expect(rejections).toEqual([])
-})
+noRejectionIsLost()
 
 const hostile = Object.create(null)
 const trap = {

@@ -11,6 +11,7 @@ import {
   type Message,
   type MessageOptions,
   type Middleware,
+  type Outbox,
   type Outcome,
   type RetryDecision,
   readEnvelope,
@@ -110,6 +111,7 @@ export async function deliver<E extends AnyEvent>(
     service,
     namespace,
     transport: oneShotTransport(definition.options.transport ?? 'test', encodeTopic(namespace, event.name), delivery),
+    outbox: takesAll,
     use: [outermost, ...(options.use ?? [])],
     clock: clock['~clock'].background,
     random,
@@ -126,6 +128,17 @@ export async function deliver<E extends AnyEvent>(
   } finally {
     await driveClose(clock, bus.close({ deadlineMs: 0 }), () => running)
   }
+}
+
+/** Takes messages of any transaction, which the handler's own commits, and keeps none: what is published is in the answer. */
+const takesAll: Outbox<unknown> = {
+  name: 'deliver',
+  ambient: () => undefined,
+  async append() {},
+  async store() {},
+  async start() {},
+  async stop() {},
+  health: async () => ({ name: 'outbox:deliver', status: 'healthy' }),
 }
 
 /** What the bus makes of a middleware that throws: a payload that cannot be read gets no better by trying again. */

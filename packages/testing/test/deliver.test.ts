@@ -42,6 +42,19 @@ test('what the handler returned and what it published itself is answered with th
   expect(published[1]).toEqual(Answered.of({ id: '1' }))
 })
 
+test('what a handler publishes in a transaction of its own, as exactlyOnce does, is answered too', async () => {
+  const answer = on(
+    Asked,
+    async ({ id }, delivery) => {
+      await delivery.publishDerived([Answered.of({ id })], { transaction: { of: 'the handler' } })
+    },
+    options,
+  )
+  const { outcome, published } = await deliver(answer, Asked, { id: '1' })
+  expect(outcome).toEqual({ status: 'ack' })
+  expect(published).toEqual([Answered.of({ id: '1' })])
+})
+
 test('the retry policy decides: a gap before the last attempt, a reject after it, and what the error is classified as', async () => {
   const fails = on(
     Asked,

@@ -1,6 +1,7 @@
+/** `npm run bench`: see `usage` in arguments.ts. */
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { type Arguments, readArguments, usage } from './arguments.ts'
 import { startContenderProcess } from './contender-process.ts'
 import { machine } from './machine.ts'
 import { idleShare, tolerated } from './other-load.ts'
@@ -15,37 +16,32 @@ import { runSoak } from './soak.ts'
 import { allWorkloads, type Listed } from './workloads.ts'
 
 const watchedMs = 1_000
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: 'string', default: '7' },
-    json: { type: 'string' },
-    write: { type: 'string' },
-    soak: { type: 'boolean', default: false },
-    seconds: { type: 'string', default: '600' },
-    list: { type: 'boolean', default: false },
-  },
-})
 
-if (values.list)
-  for (const { workload } of await allWorkloads()) console.log(`${workload.id.padEnd(14)} ${workload.title}`)
-else if (values.write === undefined) await run()
-else writePerformancePage(values.write, readReport(values.json ?? reportBeside(values.write)))
+/** What was asked for; says what is wrong with it, and how to ask, where it cannot be meant. */
+async function asked(): Promise<{ readonly values: Arguments; readonly chosen: readonly Listed[] } | undefined> {
+  try {
+    const values = readArguments(process.argv.slice(2))
+    const runs = !(values.help || values.list || values.soak || values.write !== undefined)
+    return { values, chosen: runs ? await choose(values.ids) : [] }
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${usage}`)
+    process.exitCode = 2
+    return undefined
+  }
+}
 
 function reportBeside(page: string): string {
   return join(dirname(page), 'performance.json')
 }
 
-async function run(): Promise<void> {
-  const chosen = values.soak ? [] : await choose(positionals)
-  const rounds = wholeNumber('rounds', values.rounds)
+async function run({ rounds, json, soak, seconds }: Arguments, chosen: readonly Listed[]): Promise<void> {
   const about = machine()
   const before = await idleShare(watchedMs, availableParallelism())
   if (before !== undefined && before > tolerated)
     console.log(`Others use ${percent(before)} of this machine: rounds they disturb are marked.`)
   const servers = new Servers()
   const results: Result[] = []
-  const earlier = values.json === undefined ? { runs: [] } : readReport(values.json)
+  const earlier = json === undefined ? { runs: [] } : readReport(json)
   const taken = () => ({
     ...{ command: ['npm run bench --', ...process.argv.slice(2)].join(' '), rounds, machine: about },
     ...{ otherShareBefore: before, results },
@@ -56,12 +52,12 @@ async function run(): Promise<void> {
     clearProgress()
     console.log(showResult(result))
     // After each, so that a run that is stopped keeps what it has.
-    if (values.json !== undefined) writeReport(values.json, addRun(earlier, taken()))
+    if (json !== undefined) writeReport(json, addRun(earlier, taken()))
   }
   try {
-    if (values.soak) {
+    if (soak) {
       await servers.need(['postgres'])
-      show(await runSoak(wholeNumber('seconds', values.seconds), onProgress))
+      show(await runSoak(seconds, onProgress))
     }
     for (const listed of chosen) {
       const { servers: needed = [], mostRounds = rounds } = listed.workload
@@ -80,19 +76,12 @@ function runWorkload(listed: Listed, serverPids: readonly number[], options: Run
 }
 
 /** `w9` stands for all its variants. */
-async function choose(names: readonly string[]): Promise<readonly Listed[]> {
+async function choose(wanted: readonly string[]): Promise<readonly Listed[]> {
   const all = await allWorkloads()
   const isOf = (name: string, { workload: { id } }: Listed) => id === name || id.startsWith(`${name}.`)
-  const wanted = names.map((name) => name.toLowerCase())
   const lost = wanted.find((name) => !all.some((listed) => isOf(name, listed)))
-  if (lost !== undefined) throw new Error(`No workload is called ${lost}; --list names them`)
+  if (lost !== undefined) throw new Error(`There is no workload "${lost}"; --list names them`)
   return wanted.length === 0 ? all : all.filter((listed) => wanted.some((name) => isOf(name, listed)))
-}
-
-function wholeNumber(name: string, given: string): number {
-  const value = Number(given)
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} takes a whole number from 1, not ${given}`)
-  return value
 }
 
 function onProgress(text: string): void {
@@ -101,4 +90,14 @@ function onProgress(text: string): void {
 
 function clearProgress(): void {
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
+}
+
+const wanted = await asked()
+if (wanted !== undefined) {
+  const { values, chosen } = wanted
+  if (values.help) console.log(usage)
+  else if (values.list)
+    for (const { workload } of await allWorkloads()) console.log(`${workload.id.padEnd(14)} ${workload.title}`)
+  else if (values.write === undefined) await run(values, chosen)
+  else writePerformancePage(values.write, readReport(values.json ?? reportBeside(values.write)))
 }

@@ -15,6 +15,7 @@ export interface Arguments {
   /** Scenarios at once. */
   readonly jobs: number
   readonly list: boolean
+  readonly help: boolean
 }
 
 export const usage = `npm run faults -- [ids] [options]
@@ -28,7 +29,8 @@ export const usage = `npm run faults -- [ids] [options]
   --bug name          runs the scenarios with this bug in them: ${Object.keys(bugs).join(', ')}
   --jobs n            scenarios at once; default 2
   --json file         writes the report there
-  --list              names the scenarios`
+  --list              names the scenarios
+  --help              says this`
 
 /** Throws with a sentence for what cannot be meant. */
 export function readArguments(given: readonly string[]): Arguments {
@@ -45,6 +47,7 @@ export function readArguments(given: readonly string[]): Arguments {
       json: { type: 'string' },
       jobs: { type: 'string', default: '2' },
       list: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
   })
   const { tier, bug } = values
@@ -61,7 +64,18 @@ export function readArguments(given: readonly string[]): Arguments {
   if (bug !== undefined && !Object.hasOwn(bugs, bug)) throw new Error(`There is no seeded bug "${bug}"`)
   const transports = values.transport === undefined ? Object.keys(stages) : values.transport.split(',')
   for (const transport of transports) stageOf(transport)
-  return { ids, tier, seed, transports, bug, bugs: values.bugs, json: values.json, jobs, list: values.list }
+  return {
+    ids,
+    tier,
+    seed,
+    transports,
+    bug,
+    bugs: values.bugs,
+    json: values.json,
+    jobs,
+    list: values.list,
+    help: values.help,
+  }
 }
 
 /** `F38` means everything that is called `F38-…`, too. */

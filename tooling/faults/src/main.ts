@@ -15,6 +15,10 @@ const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 async function main(): Promise<boolean> {
   const wanted = readArguments(process.argv.slice(2))
+  if (wanted.help) {
+    console.log(usage)
+    return true
+  }
   const chosen =
     wanted.ids.length === 0 ? scenarios : scenarios.filter(({ id }) => wanted.ids.some((wish) => isMeant(id, wish)))
   if (wanted.list) {

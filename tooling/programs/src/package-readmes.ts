@@ -3,8 +3,8 @@ import { create, type Message } from '@bufbuild/protobuf'
 import type { GenMessage } from '@bufbuild/protobuf/codegenv2'
 import { msgpackCodec } from '@evt/codec-msgpack'
 import { protobufCodec } from '@evt/codec-protobuf'
-import { type Bus, createBus, defineEvent, on, type Transport, type } from '@evt/core'
-import { memoryDlqStore } from '@evt/dlq'
+import { type Bus, createBus, defineEvent, type EventDefinition, on, type Transport, type } from '@evt/core'
+import { type DlqStore, memoryDlqStore } from '@evt/dlq'
 import { pgDlqStore } from '@evt/dlq-pg'
 import { exactlyOnce, idempotency } from '@evt/idempotency'
 import { pgIdempotencyStore, pgInbox } from '@evt/idempotency-pg'
@@ -25,7 +25,10 @@ import { z } from 'zod'
 declare const pool: Pool
 declare const pg: PgOutbox
 declare const transport: Transport
-const OrderCreated = defineEvent('order.created', { schema: z.object({ id: z.string() }), key: (order) => order.id })
+export const OrderCreated: EventDefinition<'order.created', { id: string }> = defineEvent('order.created', {
+  schema: z.object({ id: z.string() }),
+  key: (order) => order.id,
+})
 const OrderPaid = defineEvent('order.paid', { schema: z.object({ id: z.string() }) })
 const charge = on(OrderCreated, (order) => OrderPaid.of(order), { group: 'payment' })
 const order = { id: 'a' }
@@ -85,9 +88,17 @@ export async function idempotencyPgPackage() {
   return [once, bus]
 }
 
-export function dlqPackage() {
-  const bus = createBus({ service: 'orders', transport, deadLetters: memoryDlqStore() })
-  return bus
+export async function dlqPackage() {
+  const deadLetters = memoryDlqStore()
+  const bus = createBus({ service: 'orders', transport, deadLetters })
+  const { entries, cursor } = await deadLetters.list({ consumer: 'orders/payment', from: new Date(0) }, { limit: 100 })
+  return { bus, entries, cursor }
+}
+
+export async function dlqAgain(deadLetters: DlqStore, bus: Bus, id: string) {
+  const letter = (await deadLetters.get(id))!
+  const payload = JSON.parse(Buffer.from(letter.payload).toString())
+  await bus.publish(OrderCreated, payload, { id: letter.messageId, key: letter.key })
 }
 
 export async function dlqPgPackage() {

@@ -12,19 +12,24 @@ import {
   reject,
   type SubscribeOptions,
 } from '@evt/core'
+import { memoryOutbox } from '@evt/outbox'
 import { pgOutbox } from '@evt/outbox-pg'
 import type { PgPoolLike, PgTransaction } from '@evt/pg'
+import type { Pool, PoolClient } from 'pg'
 import * as v from 'valibot'
 import { z } from 'zod'
 import { OrderPaid, OrderShipped, stock } from './contracts.ts'
 
 declare const bus: Bus
 declare const pool: PgPoolLike
+declare const pgPool: Pool
+declare const client: PoolClient
 declare const session: { readonly session: number }
 declare const tx: PgTransaction
 const transport = memoryTransport()
 const transports = { redis: transport }
 const pgBus = () => createBus({ service: 's', transport, outbox: pgOutbox({ pool }) })
+const memoryBus = () => createBus({ service: 's', transport, outbox: memoryOutbox() })
 const paid = { id: '1', paymentId: 'p' }
 const handler = () => {}
 const n = z.object({ n: z.number() })
@@ -66,6 +71,12 @@ export const wrong: readonly (() => unknown)[] = [
   () => createBus({ service: 's', transports, defaultTransport: 'redis', routes: [{ events: stock, to: 'kafak' }] }),
   // @ts-expect-error E17 foreign transaction
   () => pgBus().publish(OrderPaid, paid, { transaction: session }),
+  // @ts-expect-error a pool, which takes any of its connections for each statement
+  () => pgBus().publish(OrderPaid, paid, { transaction: pgPool }),
+  // @ts-expect-error the same, joined
+  () => pgOutbox({ pool }).join(pgPool, async () => {}),
+  // @ts-expect-error a pg client for an outbox in memory
+  () => memoryBus().publish(OrderPaid, paid, { transaction: client }),
   // @ts-expect-error E18 transaction without outbox
   () => createBus({ service: 's', transport }).publish(OrderPaid, paid, { transaction: tx }),
   // @ts-expect-error E23 wrong option type

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { isEvtError } from '@evt/core'
 import { type FreshDatabase, freshDatabase } from '@evt/servers'
 import { OrderCreated, OrderPaid } from '../src/contracts.ts'
+import { ownTransactions } from '../src/own-transaction.ts'
 import { functions } from '../src/serverless.ts'
 import { orderService } from '../src/transactions.ts'
 
@@ -62,4 +63,14 @@ test('a function answers at once and publishes afterwards, without a relay', asy
   expect((await GET()).status).toBe(200)
   await bus.close()
   expect(paid).toEqual(['p'])
+})
+
+test('events commit and roll back with a transaction of a pg client, without a cast; outside of one they are refused', async () => {
+  const { outbox, place, placeWithout } = ownTransactions(database.pool)
+  await outbox.migrate()
+  await place('kept', 'commit')
+  await place('gone', 'rollback')
+  expect(await outbox.count()).toEqual({ waiting: 3, parked: 0 })
+  const failure = await placeWithout('lost').catch((error: unknown) => error)
+  expect(isEvtError(failure, 'EVT_OUTBOX_NO_TRANSACTION')).toBe(true)
 })

@@ -20,6 +20,16 @@ export function runInside<Result>(transaction: PgTransaction, work: () => Result
   return storage().run({ transaction, outer: storage().getStore() }, work)
 }
 
+/** The same in place of the whole that the transaction is a part of: who comes after the part's end must not find the whole. */
+export function runInPlaceOf<Result>(whole: PgTransaction, part: PgTransaction, work: () => Result): Result {
+  const without = (frame: Frame | undefined): Frame | undefined => {
+    if (frame === undefined) return undefined
+    const outer = without(frame.outer)
+    return frame.transaction === whole ? outer : { ...frame, outer }
+  }
+  return storage().run({ transaction: part, outer: without(storage().getStore()) }, work)
+}
+
 /** Runs work that outlives or ignores the calling transaction. */
 export function runOutside<Result>(work: () => Result): Result {
   return storage().run(undefined, work)

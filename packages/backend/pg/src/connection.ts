@@ -6,6 +6,8 @@ import type { PgConnection, PgPoolLike } from './pg-pool.ts'
 /** A connection that is watched while it is out of the pool: losing it between two statements must not end the process. */
 export interface WatchedConnection {
   readonly connection: PgConnection
+  /** Why the connection is known to be lost, if it is. */
+  lost(): Error | undefined
   /** Gives it back, or destroys it when it was lost or an error is passed. */
   release(error?: Error): void
 }
@@ -21,11 +23,13 @@ export async function takeConnection(pool: PgPoolLike): Promise<WatchedConnectio
   }
   let lost: Error | undefined
   const onLost = (error: Error) => {
-    lost = error
+    // The first says why, the next that it is gone.
+    lost ??= error
   }
   connection.on?.('error', onLost)
   return {
     connection,
+    lost: () => lost,
     release(error) {
       connection.removeListener?.('error', onLost)
       connection.release(error ?? lost)

@@ -2,6 +2,8 @@ declare module '@evt/core' {
   interface EvtErrors {
     EVT_MIGRATION_CHANGED: { readonly name: string; readonly migration: string }
     EVT_MIGRATION_NEWER: { readonly name: string; readonly applied: number; readonly known: number }
+    EVT_PG_DATA_REFUSED: { readonly operation: string }
+    EVT_PG_ENCODING: { readonly encoding: string }
     EVT_PG_PERMISSION: { readonly relation: string }
     EVT_PG_REFUSED: { readonly operation: string }
     EVT_PG_RELATION_MISSING: { readonly relation: string }
@@ -14,6 +16,14 @@ export function sqlState(error: unknown): string | undefined {
   const code = typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined
   // Every SQLSTATE holds a digit; EPIPE, the one system error of that length, holds none.
   return typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined
+}
+
+/**
+ * Whether a server will not store what it was given, now or ever: a value outside its type (class 22), a check that somebody has
+ * added to the table, a limit of the server (54000).
+ */
+export function isDataError(error: unknown): boolean {
+  return /^(22|23514|54000)/.test(sqlState(error) ?? '')
 }
 
 /** Whether a server refused to write because it only reads, as one does that a failover has made a standby. */

@@ -1,5 +1,6 @@
 export { runOutside } from './ambient.ts'
 export { arrayLiteral } from './array-literal.ts'
+export { attemptPart, type PartOutcome } from './attempt-part.ts'
 export { CommitBuffer, type CommitBufferUse } from './commit-buffer.ts'
 export { withConnection } from './connection.ts'
 export { type DatabaseScope, knownScope, scopeOf } from './database-scope.ts'

@@ -19,7 +19,8 @@ export interface MigrateOptions {
 
 /**
  * Applies the migrations that are missing, in one transaction; returns how many. Any number of processes may call it at once.
- * Rejects with `EVT_MIGRATION_CHANGED` or `EVT_MIGRATION_NEWER` when the database was migrated by other files than these.
+ * Rejects with `EVT_MIGRATION_CHANGED` or `EVT_MIGRATION_NEWER` when the database was migrated by other files than these, and
+ * with `EVT_PG_ENCODING` where it cannot keep every text.
  */
 export async function migrate(options: MigrateOptions): Promise<number> {
   const schema = quotedIdentifier('schema', options.schema)
@@ -28,6 +29,7 @@ export async function migrate(options: MigrateOptions): Promise<number> {
   try {
     // Whoever migrates knows its database from then on, before the first message.
     await identify(options.pool, connection)
+    await checkEncoding(connection)
     // Whatever the default is: what whoever was faster has done must show once the lock is had.
     await connection.query('begin isolation level read committed')
     const applied = await apply(connection, schema, options)
@@ -37,7 +39,9 @@ export async function migrate(options: MigrateOptions): Promise<number> {
     await connection.query('rollback').catch((lost: unknown) => {
       failure = asError(lost)
     })
-    throw pgFailure(error, { operation: `Migrating ${options.name}`, relation: `${schema}."evt_migrations"` })
+    const relation = `${schema}."evt_migrations"`
+    const rights = `create on the schema ${schema}, or select on ${relation} where another role has applied them`
+    throw pgFailure(error, { operation: `Migrating ${options.name}`, relation, rights })
   } finally {
     release(failure)
   }
@@ -68,6 +72,16 @@ async function apply(connection: PgConnection, schema: string, options: MigrateO
     ])
   }
   return migrations.length - done.length
+}
+
+/** Elsewhere a message with the wrong letter could be neither stored nor dead-lettered, and would be retried for ever. */
+async function checkEncoding(connection: PgConnection): Promise<void> {
+  const { rows } = await connection.query(`select pg_catalog.current_setting('server_encoding') as encoding`)
+  const [{ encoding }] = rows as [{ encoding: string }]
+  // The second stores bytes as they come.
+  if (encoding === 'UTF8' || encoding === 'SQL_ASCII') return
+  const message = `The database keeps text as ${encoding}, which does not hold every text: create it with encoding UTF8`
+  throw evtError('EVT_PG_ENCODING', message, { encoding })
 }
 
 // Asked first: `create … if not exists` needs the right to create even where everything is there already.

@@ -36,12 +36,19 @@ export const control: unique symbol = Symbol.for('evt.pg.transaction') as never
 /** What nested runs and buffers need of a transaction they join. */
 export interface TransactionControl {
   readonly isOpen: boolean
+  /** Whether it commits here, so that there is a moment before. */
+  readonly isOwned: boolean
+  /** Of how many others it is a part; and whether the savepoint of its own parts is set, with nothing done since. */
+  readonly depth: number
+  isSavepointSet: boolean
   /** Counts a nested run in. The function returned counts it out; a failure dooms the transaction. */
   enter(): (failure?: { readonly error: unknown }) => void
   /** The present moment, for `isUndone`. */
   readonly mark: () => number
   /** Whether a rollback to a savepoint has taken back what was done at that moment. */
   readonly isUndone: (mark: number) => boolean
+  /** The first failed statement. A part that is taken back puts an earlier one in its place. */
+  failure: { readonly error: unknown } | undefined
 }
 
 export function isPgTransaction(value: unknown): value is PgTransaction {

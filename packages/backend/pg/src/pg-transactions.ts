@@ -17,8 +17,11 @@ export interface PgTransactionsOptions {
   readonly idleInTransactionMs?: number | undefined
 }
 
-/** A transaction that somebody else opened: a pg client after BEGIN, or a function that runs statements in it. */
-export type PgForeignTransaction = PgQueryable | PgExecutor
+/**
+ * A transaction that somebody else opened: a pg client after BEGIN, or a function that runs statements in it. A pool is none:
+ * it takes any of its connections for each statement.
+ */
+export type PgForeignTransaction = (PgQueryable & { readonly totalCount?: undefined }) | PgExecutor
 
 export interface PgTransactions extends Transactions<PgTransaction> {
   /** The database's identity, once a connection was asked. */

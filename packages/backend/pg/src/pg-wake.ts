@@ -57,7 +57,7 @@ export function pgWake({ pool, channel, clock = systemClock, ...options }: PgWak
     own = undefined
     connection.release(error)
     if (closed || onWake === undefined) return
-    logger.warn({ error, channel }, 'LISTEN was lost; polling goes on')
+    logger.warn({ err: error, channel }, 'LISTEN was lost; polling goes on')
     retry = clock.startTimer(() => void connect(), reconnectMs)
   }
   const open = async () => {
@@ -66,7 +66,7 @@ export function pgWake({ pool, channel, clock = systemClock, ...options }: PgWak
       connection = await pool.connect()
     } catch (error) {
       if (closed || onWake === undefined) return
-      logger.warn({ error: asError(error), channel }, 'LISTEN found no connection; polling goes on')
+      logger.warn({ err: asError(error), channel }, 'LISTEN found no connection; polling goes on')
       retry = clock.startTimer(() => void connect(), reconnectMs)
       return
     }
@@ -116,7 +116,7 @@ export function pgWake({ pool, channel, clock = systemClock, ...options }: PgWak
     try {
       await connection.query('select pg_catalog.pg_notify($1, $2)', [channel, ''])
     } catch (error) {
-      logger.debug({ error: asError(error), channel }, 'NOTIFY failed; polling finds the work')
+      logger.debug({ err: asError(error), channel }, 'NOTIFY failed; polling finds the work')
       drop(connection, asError(error))
     }
   }

@@ -2,6 +2,7 @@ import { crashPoint, evtError } from '@evt/core'
 import { runInside, runOutside } from './ambient.ts'
 import { asError, type WatchedConnection } from './connection.ts'
 import { isReadOnly, sqlState } from './errors.ts'
+import { pgFailure } from './pg-failure.ts'
 import { lastAnswer } from './pg-pool.ts'
 import type { LastStatement, PgTransaction } from './pg-transaction.ts'
 import { runStatement } from './run-statement.ts'
@@ -22,6 +23,9 @@ export async function runTransaction<Result>(
     await transaction.sent()
     const doom = transaction.seal()
     if (doom !== undefined) throw doom.error
+    // Lost before COMMIT was sent: nothing has been committed, and whoever waited too long is told so.
+    const lost = taken.lost()
+    if (lost !== undefined) throw pgFailure(lost, { operation: 'Going on in a transaction', relation: '' })
     last = await transaction.runBeforeCommit()
     crashPoint('tx.beforeCommit')
   } catch (error) {

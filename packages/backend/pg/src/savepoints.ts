@@ -1,5 +1,11 @@
-const opening = /^\s*savepoint\s+("[^"]+"|\w+)/i
-const returning = /^\s*rollback\s+(?:(?:work|transaction)\s+)?to\s+(?:savepoint\s+)?("[^"]+"|\w+)/i
+const before = String.raw`^(?:\s|;|/\*[^]*?\*/|--[^\n]*\n)*`
+const name = String.raw`("(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)`
+const opening = new RegExp(String.raw`${before}savepoint\s+${name}`, 'i')
+const releasing = new RegExp(String.raw`${before}release\s+(?:savepoint\s+)?${name}`, 'i')
+const returning = new RegExp(
+  String.raw`${before}rollback\s+(?:(?:work|transaction)\s+)?to\s+(?:savepoint\s+)?${name}`,
+  'i',
+)
 
 export function opensSavepoint(sql: string): boolean {
   return opening.test(sql)
@@ -8,6 +14,7 @@ export function opensSavepoint(sql: string): boolean {
 /** What rollbacks to savepoints have taken back of what is kept here, outside the database, until the commit. */
 export class Savepoints {
   #now = 0
+  /** Those that exist, one inside the other. */
   readonly #opened: { readonly name: string; readonly at: number }[] = []
   readonly #undone: { readonly after: number; readonly upTo: number }[] = []
 
@@ -22,14 +29,21 @@ export class Savepoints {
   see(sql: string): void {
     const opened = opening.exec(sql)?.[1]
     if (opened !== undefined) this.#opened.push({ name: folded(opened), at: this.#now })
-    const returned = returning.exec(sql)?.[1]
-    if (returned === undefined) return
-    const found = this.#opened.filter(({ name }) => name === folded(returned)).at(-1)
-    if (found !== undefined) this.#undone.push({ after: found.at, upTo: this.#now })
+    const released = this.#find(releasing.exec(sql)?.[1])
+    if (released >= 0) this.#opened.length = released
+    const returned = this.#find(returning.exec(sql)?.[1])
+    if (returned < 0) return
+    // It is there still, and none of those inside it is.
+    this.#opened.length = returned + 1
+    this.#undone.push({ after: this.#opened[returned]!.at, upTo: this.#now })
+  }
+  #find(given: string | undefined): number {
+    return given === undefined ? -1 : this.#opened.map(({ name }) => name).lastIndexOf(folded(given))
   }
 }
 
 /** As PostgreSQL reads a name. */
-function folded(name: string): string {
-  return name.startsWith('"') ? name.slice(1, -1) : name.toLowerCase()
+function folded(given: string): string {
+  if (given.startsWith('"')) return given.slice(1, -1).replaceAll('""', '"')
+  return given.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 }

@@ -20,17 +20,27 @@ export interface OpenTransaction {
   unsent(): string | undefined
   /** The first failed statement: what made the server refuse a later one. */
   failure(): { readonly error: unknown } | undefined
+  /** Leaves to another what was asked for before and after COMMIT. */
+  handOver(whole: PgTransaction): void
 }
 
 /**
  * Makes the handle of a transaction that the first statement begins with `opening`, or that somebody else has begun and
  * will commit, where there is none.
  */
-export function openTransaction(queryable: PgQueryable, scope: string, opening: string | undefined): OpenTransaction {
-  const isOwned = opening !== undefined
+export function openTransaction(
+  queryable: PgQueryable,
+  scope: string,
+  opening: string | undefined,
+  { isOwned, depth }: { readonly isOwned: boolean; readonly depth: number } = {
+    isOwned: opening !== undefined,
+    depth: 0,
+  },
+): OpenTransaction {
+  const isOwnConnection = opening !== undefined
   // A client of somebody else may have another use for a third argument.
   const ask = (sql: string, values?: unknown[]) =>
-    isOwned ? runStatement(queryable, sql, values) : queryable.query(sql, values)
+    isOwnConnection ? runStatement(queryable, sql, values) : queryable.query(sql, values)
   const before: ((query: PgQuery) => Promise<LastStatement | undefined>)[] = []
   const after: (() => void)[] = []
   let unsent = opening
@@ -41,7 +51,6 @@ export function openTransaction(queryable: PgQueryable, scope: string, opening: 
   let savepoints: Savepoints | undefined
   let nested = 0
   let doom: { readonly error: unknown } | undefined
-  let failure: { readonly error: unknown } | undefined
 
   /** Sends BEGIN, with the statement where it has no parameters: in one text none runs where an earlier one fails. */
   const withBegin = async (sql: string, values: unknown[] | undefined): Promise<PgAnswer> => {
@@ -77,8 +86,8 @@ export function openTransaction(queryable: PgQueryable, scope: string, opening: 
       return { rows: answer.rows as Row[], rowCount: answer.rowCount ?? answer.rows.length }
     } catch (error) {
       // As pg does where it promises: the stack of a callback leads to the socket and not to whoever asked.
-      if (isOwned && error instanceof Error && sqlState(error) !== undefined) Error.captureStackTrace(error)
-      failure ??= { error }
+      if (isOwnConnection && error instanceof Error && sqlState(error) !== undefined) Error.captureStackTrace(error)
+      state.failure ??= { error }
       throw error
     }
   }
@@ -86,6 +95,10 @@ export function openTransaction(queryable: PgQueryable, scope: string, opening: 
   // whole transaction until the next full garbage collection.
   const state = {
     isOpen: true,
+    isOwned,
+    depth,
+    isSavepointSet: false,
+    failure: undefined as { readonly error: unknown } | undefined,
     enter() {
       checkOpen()
       nested += 1
@@ -106,6 +119,7 @@ export function openTransaction(queryable: PgQueryable, scope: string, opening: 
       if (!state.isOpen) return Promise.reject(ended())
       if (opensSavepoint(sql)) savepoints ??= new Savepoints()
       savepoints?.see(sql)
+      state.isSavepointSet = false
       return send<Row>(sql, values)
     },
     beforeCommit(hook) {
@@ -143,7 +157,11 @@ export function openTransaction(queryable: PgQueryable, scope: string, opening: 
       for (const hook of after) hook()
     },
     unsent: () => unsent,
-    failure: () => failure,
+    failure: () => state.failure,
+    handOver(whole) {
+      for (const hook of before) whole.beforeCommit(hook)
+      for (const hook of after) whole.afterCommit(hook)
+    },
   }
 }
 

@@ -133,3 +133,31 @@ test('any text survives a trip through the server in an array', async () => {
   expect(rows[0].texts.at(-1)).toBeNull()
   expect([...rows[0].bytes[0]]).toEqual([...bytes])
 })
+
+test.each(['LATIN1', 'SQL_ASCII'])(
+  'a database that keeps text as %s is migrated only where it keeps all of it',
+  async (encoding) => {
+    const name = `other_${encoding.toLowerCase()}_${process.pid}`
+    await database.pool.query(
+      `create database ${name} encoding '${encoding}' template template0 lc_collate 'C' lc_ctype 'C'`,
+    )
+    const address = new URL(database.url)
+    address.pathname = `/${name}`
+    const pool = new pg.Pool({ connectionString: address.href })
+    // The database is dropped while the last connection still says goodbye.
+    pool.on('error', () => {})
+    try {
+      const error = await failureOf(migrate(settings([first], pool)))
+      if (encoding === 'LATIN1') expect(isEvtError(error, 'EVT_PG_ENCODING') && error.details).toEqual({ encoding })
+      else {
+        expect(error).toBeUndefined()
+        const text = 'Größe \u{1f600} заказ'
+        await pool.query('insert into own_schema.things values ($1)', [text])
+        expect((await pool.query('select id from own_schema.things')).rows).toEqual([{ id: text }])
+      }
+    } finally {
+      await pool.end()
+      await database.pool.query(`drop database ${name} with (force)`)
+    }
+  },
+)

@@ -1,5 +1,6 @@
 declare module '@evt/core' {
   interface EvtErrors {
+    EVT_REDIS_DENIED: { readonly operation: string }
     EVT_REDIS_EVICTION: { readonly policy: string }
     EVT_REDIS_READONLY: { readonly operation: string }
     EVT_REDIS_UNAVAILABLE: { readonly operation: string }

@@ -6,6 +6,9 @@ export function isServerReply(error: unknown): boolean {
   return replyWord(error) !== undefined
 }
 
+// The last two are what scripts are told: Redis 7.2 and later, and 7.0.
+const denials = /^(NOPERM|NOAUTH|WRONGPASS)\b|\bACL failure in script|\buser executing the script can't run/
+
 const advice: Readonly<Record<string, string>> = {
   MISCONF: 'the server cannot write its snapshot to disk and refuses writes (MISCONF)',
   OOM: 'the server has used its maxmemory and refuses writes (OOM)',
@@ -25,6 +28,11 @@ export function redisFailure(error: unknown, operation: string): unknown {
   if (word === 'LOADING' || word === 'MASTERDOWN' || word === 'CLUSTERDOWN' || word === 'BUSY' || word === 'TRYAGAIN') {
     const text = `${operation}: Redis is not ready: ${message}`
     return evtError('EVT_REDIS_UNAVAILABLE', text, { operation }, { cause: error, retryable: true })
+  }
+  if (denials.test(message)) {
+    const text = `${operation}: Redis does not let this user do it: ${message}`
+    // No message is at fault, and whoever mends that need not restart anything.
+    return evtError('EVT_REDIS_DENIED', text, { operation }, { cause: error, retryable: true })
   }
   if (word === 'READONLY') {
     const text = `${operation}: the server is a read-only replica; connect to the master`

@@ -22,17 +22,34 @@ export async function runScript(client: RedisClient, call: ScriptCall): Promise<
 export async function runScripts(client: RedisClient, calls: readonly ScriptCall[]): Promise<readonly unknown[]> {
   if (calls.length === 1) return [await runScript(client, calls[0]!).catch(asError)]
   const pipeline = client.pipeline()
-  for (const call of calls) pipeline.callBuffer('EVALSHA', commandOf(call.script.sha1, call))
+  const isRepeated = repeated(calls)
+  for (const call of calls) {
+    // One that the server did not know would run after those behind it, if somebody made it known in between.
+    if (isRepeated(call)) pipeline.callBuffer('EVAL', commandOf(call.script.source, call))
+    else pipeline.callBuffer('EVALSHA', commandOf(call.script.sha1, call))
+  }
   const replies = (await pipeline.exec()) ?? []
   const results: unknown[] = []
   for (let index = 0; index < calls.length; index += 1) {
     const [error, result] = replies[index] ?? [new Error('the pipeline was aborted'), undefined]
-    // A server that has restarted knows none of them, so order is kept.
     if (error !== null && replyWord(error) === 'NOSCRIPT') {
       results.push(await runScript(client, calls[index]!).catch(asError))
     } else results.push(error ?? result)
   }
   return results
+}
+
+/** Tells calls that run the same script on the same keys as another. */
+function repeated(calls: readonly ScriptCall[]): (call: ScriptCall) => boolean {
+  const placeOf = ({ script, keys }: ScriptCall) => `${script.sha1} ${keys.join(' ')}`
+  const seen = new Set<string>()
+  const again = new Set<string>()
+  for (const call of calls) {
+    const place = placeOf(call)
+    if (seen.has(place)) again.add(place)
+    else seen.add(place)
+  }
+  return (call) => again.size > 0 && again.has(placeOf(call))
 }
 
 function commandOf(name: string, { keys, args }: ScriptCall): RedisArgument[] {

@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto'
 import { redis } from '@evt/servers'
 import { Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis-5'
-import { type RedisClient, redisFailure, runScript, runScripts, type Script, taggedKey } from '../src/index.ts'
+import {
+  type RedisArgument,
+  type RedisClient,
+  redisFailure,
+  runScript,
+  runScripts,
+  type Script,
+  taggedKey,
+} from '../src/index.ts'
 
 const script = (source: string): Script => ({ source, sha1: createHash('sha1').update(source).digest('hex') })
 
@@ -45,6 +53,29 @@ for (const [version, connect] of [
         code: 'EVT_REDIS_WRONG_TYPE',
         details: { operation: 'Counting' },
       })
+      expect(await client.lrange(key, 0, -1)).toEqual(['1', '2', '3'])
+    })
+
+    test('several on the same keys run in order though the server forgets their script and learns it again in between', async () => {
+      const key = taggedKey(prefix, 'list')
+      const calls = ['1', '2', '3'].map((text) => ({ script: append(), keys: [key], args: [text] }))
+      // What others send to the server between two commands of a pipeline.
+      const disturbed: RedisClient = Object.assign(Object.create(client), {
+        pipeline() {
+          const pipeline = client.pipeline()
+          let sent = 0
+          return {
+            callBuffer(command: string, args: RedisArgument[]) {
+              pipeline.callBuffer(command, args)
+              sent += 1
+              if (sent === 1) pipeline.call('SCRIPT', ['FLUSH'])
+              else pipeline.call('SCRIPT', ['LOAD', calls[0]!.script.source])
+            },
+            exec: async () => (await pipeline.exec())!.filter((_reply, index) => index % 2 === 0),
+          }
+        },
+      })
+      expect(await runScripts(disturbed, calls)).toEqual([1, 2, 3])
       expect(await client.lrange(key, 0, -1)).toEqual(['1', '2', '3'])
     })
 

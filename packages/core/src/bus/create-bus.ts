@@ -51,10 +51,10 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   })
   const report = (error: unknown, during: string) => {
     try {
-      if (options.onError === undefined) logger.warn({ service, during, error }, 'failure')
+      if (options.onError === undefined) logger.warn({ service, during, err: error }, 'failure')
       else options.onError(error, during)
     } catch (thrown) {
-      logger.error({ service, error: thrown }, 'onError threw')
+      logger.error({ service, err: thrown }, 'onError threw')
     }
   }
   const { transports, fallback } = transportsOf(options)
@@ -109,7 +109,8 @@ export function createBus(options: BusOptions<never>): Bus<never> {
   let starting: Promise<void> | undefined
   let usesOutbox = false
   const start = () => {
-    if (state !== 'open' && starting === undefined) return Promise.reject(busClosed(service))
+    const isOver = state === 'closed' || (state === 'closing' && starting === undefined)
+    if (isOver) return Promise.reject(busClosed(service))
     starting ??= (async () => {
       await startMiddleware()
       await Promise.all([...ports.values()].map((port) => port.open()))

@@ -28,7 +28,7 @@ export function createDeadLetterer(
   const { consumer } = from
   return async (entry, error) => {
     const letter = letterOf(bus, event, from, entry)
-    const fields = { consumer, id: letter.messageId, event: event.name, attempts: letter.attempts, error }
+    const fields = { consumer, id: letter.messageId, event: event.name, attempts: letter.attempts, err: error }
     const place = bus.deadLetters !== undefined ? 'kept' : support.deadLetters !== 'none' ? 'transport' : 'dropped'
     if (place === 'kept') {
       await bus.deadLetters!.append([letter])

@@ -55,9 +55,8 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
     idOf: (options) => (options.id === undefined ? uuidv7(clock.nowMs()) : checkId(options.id)),
     encode(draft, topic, byReference) {
       const { event, options, parent } = draft
-      const { codec, keyOf } = event['~event']
-      const key = options.key ?? keyOf?.(draft.payload as never)
-      if (key !== undefined) checkKey(event, key)
+      const { codec } = event['~event']
+      const key = options.key === undefined ? keyOf(event, draft.payload) : checkKey(event, options.key)
       const headers = writeHeaders(
         {
           id: draft.id,
@@ -86,9 +85,7 @@ export function createEncoder(service: string, clock: Clock, maxPayloadBytes: nu
     stampOf: (event) => stampOf(event, source),
     encodePlain(stamp, topic, payload, byReference) {
       const { event } = stamp
-      const { keyOf } = event['~event']
-      const key = keyOf?.(payload as never)
-      if (keyOf !== undefined) checkKey(event, key)
+      const key = keyOf(event, payload)
       const timeMs = clock.nowMs()
       const id = timeOrderedId(timeMs)
       if (byReference && payload !== undefined)
@@ -141,10 +138,23 @@ function checkId(id: unknown): string {
   if (id === '') throw invalidOption('id', 'expected text that is not empty')
   return checkText('id', id, maxIdBytes)
 }
-function checkKey(event: AnyEvent, key: unknown): void {
+/** The key of a payload, where its event has one. */
+function keyOf(event: AnyEvent, payload: unknown): string | undefined {
+  const own = event['~event'].keyOf
+  if (own === undefined) return undefined
+  let key: string
+  try {
+    key = own(payload as never)
+  } catch (cause) {
+    throw invalidOption('key', `the key of "${event.name}" threw: ${describeThrown(cause)}`, cause)
+  }
+  return checkKey(event, key)
+}
+
+function checkKey(event: AnyEvent, key: unknown): string {
   if (typeof key !== 'string' || key === '')
     throw invalidOption('key', `the key of "${event.name}" must be text that is not empty`)
-  checkText('key', key, maxKeyBytes)
+  return checkText('key', key, maxKeyBytes)
 }
 function toTime(time: unknown): string {
   if (time instanceof Date && !Number.isNaN(time.getTime())) return time.toISOString()

@@ -42,7 +42,7 @@ export class Publisher {
   readonly #unconfirmed = new Set<() => void>()
   #abandoned = false
   #left = perTurn
-  /** The last failure, until a publish succeeds. */
+  /** The last failure, until a publish is answered. */
   failing: unknown
 
   constructor(parts: PublisherParts) {
@@ -152,7 +152,8 @@ export class Publisher {
   async #send(batch: readonly Outgoing[]): Promise<readonly PublishFailure[]> {
     try {
       const failures = await this.#confirmed(this.#parts.transport.publish(batch))
-      this.failing = failures[0]?.error
+      // Whoever refuses a message answers: the message is at fault, and the next one may be taken.
+      this.failing = failures.find(({ outcome }) => outcome !== 'refused')?.error
       return failures
     } catch (error) {
       this.failing = error

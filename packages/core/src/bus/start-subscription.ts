@@ -1,17 +1,19 @@
 import { fromJson } from '../codec.ts'
 import type { Gate } from '../consumer/gate.ts'
-import { gateOf } from '../consumer/gate-options.ts'
 import { type Identity, identify, startOf } from '../consumer/identity.ts'
-import { createPipeline, type PipelineParts } from '../consumer/pipeline.ts'
+import { createPipeline } from '../consumer/pipeline.ts'
+import type { PipelineParts } from '../consumer/pipeline-parts.ts'
 import { Pump } from '../consumer/pump.ts'
 import { runningSubscription, type Subscription } from '../consumer/running-subscription.ts'
 import { type ConsumerSettings, consumerSettings, explainSettings } from '../consumer/settings.ts'
 import { Slots } from '../consumer/slots.ts'
 import { emptyStats, type SubscriptionStats } from '../consumer/stats.ts'
+import { gateOf } from '../consumer/subscription-gate.ts'
 import { checkSupport } from '../consumer/support-check.ts'
 import type { DeadLetters } from '../dead-letters.ts'
 import { decodePayload, validate } from '../decode.ts'
 import type { DeliveryScope, ReceivedDelivery } from '../delivery.ts'
+import { receivedBytes } from '../encoded-message.ts'
 import { evtError } from '../errors.ts'
 import type { AnyEvent } from '../event.ts'
 import type { Logger } from '../logger.ts'
@@ -201,12 +203,12 @@ function deliveryScope(bus: BusContext, event: AnyEvent, consumer: string, setti
         throw evtError('EVT_ENVELOPE_INVALID', text, { field: 'ce-type', reason: `expected ${event.name}` })
       }
       if (received.value !== undefined) return received.value
-      const bytes = received.payload.byteLength
+      const bytes = receivedBytes(received)
       if (bytes > bus.maxPayloadBytes) {
         const reason = `${bytes} bytes, at most ${bus.maxPayloadBytes}`
         throw evtError('EVT_ENVELOPE_INVALID', `The payload is too large: ${reason}`, { field: 'payload', reason })
       }
-      return decodePayload(event, envelope, received.payload, bus.codecs)
+      return decodePayload(event, envelope, received, bus.codecs)
     },
     publish: (parent, messages, options) => bus.publishMessages(messages, options, parent),
     async publishDerived(parent, messages, options) {
@@ -226,10 +228,7 @@ function told(retry: RetryDecision, consumer: string, logger: Logger): RetryDeci
     decide(thrown, attempt) {
       const outcome = retry.decide(thrown, attempt)
       if (outcome.status === 'retry' && outcome.counted)
-        logger.info(
-          { consumer, attempt, afterMs: outcome.afterMs, error: outcome.error },
-          'run failed, will be retried',
-        )
+        logger.info({ consumer, attempt, afterMs: outcome.afterMs, err: outcome.error }, 'run failed, will be retried')
       return outcome
     },
   }

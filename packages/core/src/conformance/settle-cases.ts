@@ -193,13 +193,14 @@ export function settleCases(factory: TransportFactory): readonly ConformanceCase
       run: () =>
         withTransport(factory, async (transport) => {
           if (transport.supports.lease === 'none') return
-          const consumer = await consumeAs(transport, 'a', { leaseMs: 200 })
+          const consumer = await consumeAs(transport, 'a', { leaseMs: 1_000 })
           await send(transport, [outgoing('one')])
           const [held] = await readSome(consumer, 1)
-          const endMs = performance.now() + 500
+          // Long enough for a process that a busy machine stops between two renewals.
+          const endMs = performance.now() + 1_500
           while (performance.now() < endMs) {
             expectThat((await consumer.extend([held!])).length === 0, 'a lease can be renewed while it is held')
-            await new Promise((resolve) => setTimeout(resolve, 50))
+            await new Promise((resolve) => setTimeout(resolve, 100))
           }
           expectThat(
             (await consumer.settle([{ delivery: held!, as: 'ack' }])).length === 0,

@@ -3,6 +3,7 @@ import type { Outcome } from '../outcome.ts'
 import type { Settlement } from '../transport.ts'
 import { type Entry, errorRecord } from './entry.ts'
 import type { RunEnd } from './gate.ts'
+import { Hindrance } from './hindrance.ts'
 import type { Holdings } from './holdings.ts'
 import type { PumpParts } from './pump-parts.ts'
 import { Settler } from './settler.ts'
@@ -19,6 +20,7 @@ interface EndingHooks {
 /** What becomes of messages after their run: settled, kept for the next attempt, dead-lettered or given back. */
 export class Endings {
   readonly settler: Settler
+  readonly hindrance: Hindrance
   /** From now on nothing is kept for a next attempt. */
   isStopping = false
   readonly #parts: PumpParts
@@ -33,6 +35,7 @@ export class Endings {
     this.#parts = parts
     this.#holdings = holdings
     this.#hooks = hooks
+    this.hindrance = new Hindrance(parts.clock, parts.stats, (error) => parts.work.report(error, 'held back'))
     this.settler = new Settler(parts.consumer, parts.clock, (error) => parts.work.report(error, 'settle'))
   }
   /** Answers whether the handler is to blame. */
@@ -69,7 +72,8 @@ export class Endings {
   #retry(entry: Entry, outcome: Outcome & { readonly status: 'retry' }): void {
     const { stats, clock, support, settings } = this.#parts
     stats.retried += 1
-    if (outcome.counted) {
+    if (!outcome.counted) this.hindrance.met(outcome.error)
+    else {
       entry.history ??= []
       entry.history.push(errorRecord(outcome.error, entry.attempt, clock.nowMs()))
       entry.attempt += 1

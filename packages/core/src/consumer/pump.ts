@@ -12,6 +12,7 @@ import { DirectRuns } from './direct-runs.ts'
 import { Endings } from './endings.ts'
 import { Entry } from './entry.ts'
 import { openGate } from './gate.ts'
+import type { Hindrance } from './hindrance.ts'
 import { Holdings } from './holdings.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import type { PumpParts, Starting } from './pump-parts.ts'
@@ -116,6 +117,9 @@ export class Pump implements LocalReceiver, Starting {
   resume(): void {
     this.#paused = false
     this.startReady()
+  }
+  get hindrance(): Hindrance {
+    return this.#endings.hindrance
   }
   get settler(): Settler {
     return this.#endings.settler

@@ -90,6 +90,8 @@ function subscriptionHealth(parts: RunningParts, state: Subscription['state']): 
     .map((pump) => reasonOf(pump.readFailing) ?? reasonOf(pump.settler.failing))
     .find((reason) => reason !== undefined)
   if (failing !== undefined) return partHealth(name, 'unhealthy', failing)
+  const hindered = parts.pumps.map((pump) => reasonOf(pump.hindrance.error)).find((reason) => reason !== undefined)
+  if (hindered !== undefined) return partHealth(name, 'degraded', hindered)
   const overdue = sum(parts.pumps, (pump) => pump.overdue)
   if (overdue > 0) return partHealth(name, 'degraded', `${overdue} handlers run past their timeout`)
   return partHealth(name, 'degraded', parts.gate === openGate ? undefined : parts.gate.reason)

@@ -37,7 +37,7 @@ export function checkSupport(
   }
 }
 
-/** Throws `EVT_OPTION_INVALID` for what is no start. */
+/** Which kind of start it is, or `EVT_OPTION_INVALID`. */
 export function startKind(from: StartAt): TransportSupport['starts'][number] {
   if (from === 'earliest' || from === 'latest') return from
   if (from instanceof Date) {

@@ -1,4 +1,5 @@
 import { EncodedMessage, type EventStamp } from '../encoded-message.ts'
+import { StoredText } from '../stored-text.ts'
 import type { Outgoing } from '../transport.ts'
 import { sameTimeOrderedId } from '../uuid.ts'
 import type { MemoryMessage } from './memory-message.ts'
@@ -30,6 +31,10 @@ export class MemoryLog {
   #keys: (string | undefined)[] = []
   #bodies: (Uint8Array | string | undefined)[] = []
   #values: unknown[] = []
+  /** Of what came out of an outbox, as are the next two. */
+  #headersTexts: (string | undefined)[] = []
+  #transports: (string | undefined)[] = []
+  #ids: (string | undefined)[] = []
   /** Published, bytes, made, and the four parts of the id. */
   #numbers = new Float64Array(0)
 
@@ -58,6 +63,12 @@ export class MemoryLog {
       this.#keys[at] = outgoing.key
       this.#bodies[at] = outgoing.body
       this.#values[at] = outgoing.value
+    } else if (outgoing instanceof StoredText) {
+      this.#headersTexts[at] = outgoing.headersText
+      this.#transports[at] = outgoing.transport
+      this.#ids[at] = outgoing.id
+      this.#keys[at] = outgoing.key
+      this.#bodies[at] = outgoing.body
     } else this.#outgoings[at] = outgoing
     this.#size += 1
     this.#bytes += message.bytes
@@ -68,9 +79,15 @@ export class MemoryLog {
     for (let index = 0; index < this.#size; index += 1) {
       const sequence = this.#sequence + index
       const at = this.#place(sequence)
-      const outgoing = this.#outgoings[at] ?? this.#encoded(topic, at)
+      const outgoing = this.#outgoings[at] ?? this.#stored(topic, at) ?? this.#encoded(topic, at)
       yield { outgoing, sequence, publishedMs: this.#numbers[at * width]! }
     }
+  }
+  #stored(topic: string, at: number): StoredText | undefined {
+    const headersText = this.#headersTexts[at]
+    if (headersText === undefined) return undefined
+    const [transport, id, key, payload] = [this.#transports[at]!, this.#ids[at]!, this.#keys[at], this.#bodies[at]!]
+    return new StoredText({ transport, id, topic, key, payload }, headersText)
   }
   #encoded(topic: string, at: number): EncodedMessage {
     const [bytes, timeMs, ...id] = this.#numbers.subarray(at * width + 1, (at + 1) * width) as unknown as [
@@ -89,6 +106,7 @@ export class MemoryLog {
     this.#outgoings[at] = undefined
     this.#bodies[at] = undefined
     this.#values[at] = undefined
+    this.#headersTexts[at] = undefined
     this.#sequence += 1
     this.#size -= 1
   }
@@ -115,5 +133,8 @@ export class MemoryLog {
     this.#keys = moved(this.#keys)
     this.#bodies = moved(this.#bodies)
     this.#values = moved(this.#values)
+    this.#headersTexts = moved(this.#headersTexts)
+    this.#transports = moved(this.#transports)
+    this.#ids = moved(this.#ids)
   }
 }

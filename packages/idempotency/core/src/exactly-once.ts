@@ -1,5 +1,6 @@
 import {
   type BatchHandler,
+  type Clock,
   checkFunction,
   checkKnown,
   crashPoint,
@@ -22,6 +23,8 @@ export interface ExactlyOnceOptions<Transaction> {
   readonly inbox: InboxStore<Transaction>
   /** Told of every delivery whose effect is there already. */
   readonly onDuplicate?: ((delivery: Delivery) => void) | undefined
+  /** Default: the system's. */
+  readonly clock?: Clock | undefined
 }
 export type OnceHandler<Name extends string, Payload, Transaction> = (
   payload: Payload,
@@ -36,7 +39,10 @@ export type OnceBatchHandler<Name extends string, Payload, Transaction> = (
 
 export interface ExactlyOnce<Transaction> {
   <Name extends string, Payload>(handler: OnceHandler<Name, Payload, Transaction>): Handler<Name, Payload>
-  /** One transaction for the whole batch; when it fails, halves of it, until what fails stands alone. */
+  /**
+   * One transaction for the whole batch. When the handler fails it is run for halves, until what fails stands alone: each in a
+   * savepoint where the inbox has such, so that all that succeeded commits together, else in a transaction of its own.
+   */
   batch<Name extends string, Payload>(
     handler: OnceBatchHandler<Name, Payload, Transaction>,
   ): BatchHandler<Name, Payload>
@@ -50,7 +56,7 @@ export interface ExactlyOnce<Transaction> {
  * known to be of different databases.
  */
 export function exactlyOnce<Transaction>(options: ExactlyOnceOptions<Transaction>): ExactlyOnce<Transaction> {
-  checkKnown('exactlyOnce', options, ['transactions', 'inbox', 'onDuplicate'])
+  checkKnown('exactlyOnce', options, ['transactions', 'inbox', 'onDuplicate', 'clock'])
   const { transactions, inbox, onDuplicate } = options
   checkFunction('transactions.run', transactions?.run)
   checkFunction('inbox.enter', inbox?.enter)

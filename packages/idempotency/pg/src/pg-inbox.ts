@@ -2,6 +2,7 @@ import { checkKnown, evtError, wholeNumber } from '@evt/core'
 import type { Entered, InboxStore } from '@evt/idempotency'
 import {
   arrayLiteral,
+  attemptPart,
   encodeText,
   knownScope,
   migrate,
@@ -79,6 +80,9 @@ export function pgInbox(options: PgInboxOptions): PgInbox {
     }
     return found
   }
+  const leave = (consumer: string, keys: string) =>
+    `delete from ${table} where consumer = ${consumer} and message_key = any ((${keys}::text)::text[])`
+  const failed = (error: unknown) => pgFailure(error, { operation: 'Entering the inbox', relation: table })
   const checkScope = ({ scope }: PgTransaction) => {
     const own = knownScope(pool)?.value
     if (own === undefined || own === scope) return
@@ -96,7 +100,7 @@ export function pgInbox(options: PgInboxOptions): PgInbox {
       try {
         found = await enter(transaction, consumer, [...new Set(keys)])
       } catch (error) {
-        throw pgFailure(error, { operation: 'Entering the inbox', relation: table })
+        throw failed(error)
       }
       // The second of two equal ids is done once the first has been entered.
       const seen = new Set<string>()
@@ -106,6 +110,16 @@ export function pgInbox(options: PgInboxOptions): PgInbox {
         seen.add(id)
         return entered
       })
+    },
+    savepoints: {
+      attempt: attemptPart,
+      async leave(transaction, consumer, keys) {
+        try {
+          await transaction.query(leave('$1', '$2'), [consumer, arrayLiteral(keys.map(encodeText))])
+        } catch (error) {
+          throw failed(error)
+        }
+      },
     },
     async migrate() {
       const migrations = readMigrations(import.meta.url, 'inbox')

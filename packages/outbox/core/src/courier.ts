@@ -255,7 +255,8 @@ export class Courier {
   }
   #report(error: unknown): void {
     const { store, target, transport } = this.#parts
-    if (this.#failing === undefined) target.logger.warn({ outbox: store.name, transport, error }, 'the relay failed')
+    if (this.#failing === undefined)
+      target.logger.warn({ outbox: store.name, transport, err: error }, 'the relay failed')
     this.#failing = error
   }
   #changed(): void {

@@ -91,7 +91,7 @@ export function createRelay(store: OutboxStore<never>, options: RelayOptions = {
     return keeper
   }
   const report = (error: unknown) => {
-    if (failing === undefined) target?.logger.warn({ outbox: store.name, error }, 'the relay failed')
+    if (failing === undefined) target?.logger.warn({ outbox: store.name, err: error }, 'the relay failed')
     failing = error
   }
   const anyReady = () => couriers.some((courier) => courier.isReady)

@@ -3,6 +3,7 @@ import { createRelay, type OutboxStore, type Relay, type RelayOptions } from '@e
 import {
   CommitBuffer,
   migrate,
+  type PgForeignTransaction,
   type PgListenPool,
   type PgPoolLike,
   type PgTransaction,
@@ -42,7 +43,7 @@ export interface PgRelayOptions extends RelayOptions {
   readonly pool?: PgPoolLike | undefined
 }
 /** Outbox and transactions of one database. */
-export interface PgOutbox extends Outbox<PgTransaction>, Omit<PgTransactions, 'ambient'> {
+export interface PgOutbox extends Outbox<PgTransaction | PgForeignTransaction>, Omit<PgTransactions, 'ambient'> {
   ambient(): PgTransaction | undefined
   readonly relay: Pick<Relay, 'drain'>
   /** Creates or updates its tables; any number of processes may call it at once. */

@@ -280,3 +280,56 @@ test('what was published after a savepoint is taken back with it, and nothing el
   })
   expect(await texts()).toHaveLength(3)
 })
+
+test('savepoints that were released or passed over are gone, and names may hold anything PostgreSQL lets them', async () => {
+  const pg = pgOutbox({ pool: database.pool, relay: false })
+  await pg.migrate()
+  const kept = async (
+    work: (say: (text: string) => Promise<void>, sql: (sql: string) => Promise<unknown>) => unknown,
+  ) => {
+    await database.pool.query('truncate evt_outbox')
+    await pg.run(async (tx) => {
+      await work(
+        (text) => pg.append(tx, [message('k', text)]),
+        (sql) => tx.query(sql),
+      )
+    })
+    const { rows } = await database.pool.query(
+      "select convert_from(payload, 'UTF8') as text from evt_outbox order by id",
+    )
+    return rows.map((row) => row.text as string)
+  }
+  const released = await kept(async (say, sql) => {
+    await sql('savepoint one')
+    await say('lost')
+    await sql('savepoint one')
+    await sql('release savepoint one')
+    await sql('rollback to one')
+    await say('kept')
+  })
+  expect(released).toEqual(['kept'])
+  const passedOver = await kept(async (say, sql) => {
+    await sql('savepoint one')
+    await say('lost')
+    await sql('savepoint two')
+    await sql('savepoint one')
+    await sql('rollback to two')
+    await sql('rollback to one')
+  })
+  expect(passedOver).toEqual([])
+  const named = await kept(async (say, sql) => {
+    await sql('savepoint sp$1')
+    await say('lost')
+    await sql('savepoint sp$2')
+    await sql('ROLLBACK WORK TO SAVEPOINT SP$1')
+    await sql('savepoint "a""b"')
+    await say('lost too')
+    await sql('savepoint "a""c"')
+    await sql('rollback to "a""b"')
+    await sql('/* by a tracer */ savepoint größe -- here')
+    await say('lost as well')
+    await sql('-- by hand\n rollback transaction to größe')
+    await say('kept')
+  })
+  expect(named).toEqual(['kept'])
+})

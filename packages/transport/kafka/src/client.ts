@@ -57,13 +57,15 @@ export interface PartitionBatch {
   readonly topic: string
   readonly partition: number
   readonly records: readonly NewRecord[]
-  /** Too large as it is: it may fit compressed. Default false. */
+  /** Too large as it is: it may fit compressed, where that makes it smaller. Default false. */
   readonly isPacked?: boolean | undefined
 }
 /** What became of one of the batches. */
 export interface ProduceFailure {
   readonly batch: PartitionBatch
   readonly outcome: 'refused' | 'unavailable' | 'unknown'
+  /** Refused for its size alone. */
+  readonly isTooLarge: boolean
   readonly error: unknown
 }
 export interface KafkaRecord {
@@ -100,14 +102,16 @@ export interface Session {
   readonly leads: boolean
   /** Whether nobody else can have owned what this member owned in the session before. */
   readonly continues: boolean
+  /** The group has begun to change: whoever still prepares for this session should let it be, for others wait. */
+  isOver(): boolean
 }
 
 export interface MemberEvents {
   /** The group changes: settle what runs, then resolve. Heartbeats go on meanwhile. */
   revoking(): Promise<void>
-  /** From where to fetch each partition of the new session. Nothing is fetched before it resolves. */
+  /** From where to fetch each partition of the new session. Nothing is fetched before it resolves. May reject once it is over. */
   assigned(session: Session): Promise<ReadonlyMap<number, number>>
-  /** Fetched records, in order. */
+  /** Fetched records, in order; none where none came in time. */
   fetched(partition: number, fetched: Fetched): void
   /** Whether more of a partition may be fetched. `KafkaMember.wake` says that the answer has changed. */
   wants(partition: number): boolean

@@ -7,7 +7,8 @@ import {
   isEvtError,
   type Timer,
 } from '@evt/core'
-import type { KafkaClient, KafkaConnection, NewRecord } from './client.ts'
+import type { Append } from './append.ts'
+import type { KafkaClient, KafkaConnection } from './client.ts'
 import { headerNumber, KafkaDelivery, readPosition, retryPartitionsFrom } from './deliveries.ts'
 import { DueHeap } from './due-heap.ts'
 import { unavailable } from './errors.ts'
@@ -20,6 +21,7 @@ import type { Settings } from './options.ts'
 import type { Item } from './progress.ts'
 import { createSettling, isCurrent } from './settling.ts'
 import { startOffsets } from './starts.ts'
+import { maxDelayMs } from './support.ts'
 import { untilReady } from './until-ready.ts'
 
 export interface ConsumerParts {
@@ -33,11 +35,7 @@ export interface ConsumerParts {
   readonly partitions: number
   /** Creates a topic of the server that is gone. */
   recreate(serverTopic: string): Promise<void>
-  /**
-   * Appends to a topic of the transport's own, created where it is missing; rejects unless it is certain. Answers what the
-   * broker refuses, also packed.
-   */
-  append(serverTopic: string, kind: 'retry' | 'letters', records: readonly NewRecord[]): Promise<readonly NewRecord[]>
+  readonly append: Append
 }
 
 const failingGraceMs = 1_000
@@ -95,6 +93,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     thawed: () => inbox.thaw(),
     lost(mine: readonly number[], cause: Error) {
       inbox.forgetLost()
+      delayed.forgetLost()
       const lost = mine.map((partition) => partition + partitionsFrom)
       if (lost.length > 0) events.lost(lost, cause)
     },
@@ -131,8 +130,14 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
       startOf: () => connection.offsets(retryTopic, 'earliest'),
       attemptOf: (record) => Math.max(1, headerNumber(record.headers, own.attempt) ?? 1),
       wants: () => !inbox.isFull && delayed.size < settings.maxDelayed,
-      arrived(items) {
-        for (const item of items) delayed.add(item, headerNumber(item.record.headers, own.due) ?? 0)
+      arrived(items, isJustWritten) {
+        for (const item of items) {
+          const { headers, timestampMs } = item.record
+          const afterMs = Math.min(maxDelayMs, headerNumber(headers, own.after) ?? 0)
+          // The broker's clock and this one differ: what has just been written has its whole delay before it.
+          const waitedMs = isJustWritten ? 0 : Math.max(0, clock.nowMs() - timestampMs)
+          delayed.add(item, Math.max(0, afterMs - waitedMs))
+        }
       },
     })
     retries.start()
@@ -146,7 +151,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     if (ephemeral || closed || away || retries !== undefined) return
     lookTimer = clock.startTimer(() => {
       lookForRetries()
-        .catch((error: unknown) => logger.debug({ error, topic: retryTopic }, 'looking for retries failed'))
+        .catch((error: unknown) => logger.debug({ err: error, topic: retryTopic }, 'looking for retries failed'))
         .finally(armLook)
     }, lookMs)
   }
@@ -157,7 +162,7 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     lookTimer?.cancel()
     await Promise.all(readers.map((reader) => reader?.stop()))
     inbox.forgetLost()
-    delayed.close()
+    delayed.clear()
   }
   /** Nobody renews: whoever holds the messages is stuck, and others of the group shall have them. */
   const expire = async () => {
@@ -166,9 +171,10 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     const cause = new Error(`leases were not renewed for ${spec.leaseMs} ms`)
     await leave()
     events.lost('all', cause)
+    inbox.interrupt()
   }
   const lease = createLease(clock, spec.leaseMs, isHolding, () => {
-    expire().catch((error: unknown) => logger.error({ error }, 'leaving a group failed'))
+    expire().catch((error: unknown) => logger.error({ err: error }, 'leaving a group failed'))
   })
   /** Marks messages as handed over and makes that durable where it must be; answers those that may go. */
   const hand = async (items: readonly Item[], room: number): Promise<readonly Item[]> => {
@@ -223,12 +229,12 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
 
   return {
     async read(room, signal) {
-      if (away && !closed) {
-        away = false
-        startMain()
-        armLook()
-      }
       while (!signal.aborted && !closed) {
+        if (away) {
+          away = false
+          startMain()
+          armLook()
+        }
         if (failing !== undefined && clock.monotonicMs() - failing.sinceMs >= failingGraceMs && inbox.size === 0) {
           const { error } = failing
           failed(error)
@@ -243,7 +249,6 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
     },
     settle: createSettling({
       consumer: spec.consumer,
-      clock,
       delaysInMemory: ephemeral,
       async append(kind, records) {
         const refused = await parts.append(kind === 'letters' ? names.letters(spec.topic) : retryTopic, kind, records)
@@ -251,7 +256,9 @@ export async function kafkaConsumer(parts: ConsumerParts): Promise<Consumer> {
         return refused
       },
       commit,
-      delay: (item, dueMs) => delayed.add(item, dueMs),
+      placeOf: (item) =>
+        `partition ${item.progress.partition}, offset ${item.offset} of ${isRetry(item) ? retryTopic : serverTopic}`,
+      delay: (item, afterMs) => delayed.add(item, afterMs),
       putBack: (items) => inbox.putBack(items),
     }),
     async extend(held) {

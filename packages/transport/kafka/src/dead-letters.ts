@@ -4,21 +4,42 @@ import { own, ownHeader, readKafkaHeaders, writeKafkaHeaders } from './headers.t
 
 const maxHistoryBytes = 12_000
 const maxReasonLength = 2_048
+const nothing = new Uint8Array(0)
+
+type DeadLetter = Settlement & { readonly as: 'deadLetter' }
 
 /** A dead letter as a record. Its key is the same however often it is written, so that it is kept once. */
-export function letterRecord(consumer: string, settlement: Settlement & { readonly as: 'deadLetter' }): NewRecord {
-  const { delivery, reason, history } = settlement
-  const { headers, payload, key, position } = delivery
+export function letterRecord(consumer: string, settlement: DeadLetter): NewRecord {
+  const { headers, payload, key } = settlement.delivery
+  const about = key === undefined ? [] : [own.key, key]
+  return record(consumer, settlement, settlement.reason, payload, [...writeKafkaHeaders(headers), ...about])
+}
+
+/** What is kept of a message that the broker refuses as a letter for its size: all that is small, and where the rest is. */
+export function cutLetter(consumer: string, settlement: DeadLetter, place: string): NewRecord {
+  const { headers, payload, key } = settlement.delivery
+  const reason = `${settlement.reason.slice(0, maxReasonLength / 2)} (its ${payload.byteLength} bytes are too large for a letter and were left at ${place})`
+  const about = [...writeKafkaHeaders(headers), ...(key === undefined ? [] : [own.key, key])]
+  const bytes = about.reduce((total, text) => total + Buffer.byteLength(text), 0)
+  return record(consumer, settlement, reason, nothing, bytes > maxHistoryBytes ? [] : about)
+}
+
+function record(
+  consumer: string,
+  { delivery: { position }, history }: DeadLetter,
+  reason: string,
+  value: Uint8Array,
+  about: readonly string[],
+): NewRecord {
   return {
     key: `${consumer}:${position}`,
-    value: payload,
+    value,
     headers: [
-      ...writeKafkaHeaders(headers),
+      ...about,
       ...[own.consumer, consumer],
       ...[own.position, position],
       ...[own.reason, reason.slice(0, maxReasonLength)],
       ...[own.history, writeHistory(history)],
-      ...(key === undefined ? [] : [own.key, key]),
     ],
   }
 }

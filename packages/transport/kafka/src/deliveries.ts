@@ -60,7 +60,7 @@ export function readPosition(position: string): { partition: number; offset: num
 }
 
 /** A number from a header of the transport's own topics; anybody may have written there. */
-export function headerNumber(headers: KafkaHeaders, name: 'evt-attempt' | 'evt-due'): number | undefined {
+export function headerNumber(headers: KafkaHeaders, name: 'evt-attempt' | 'evt-after'): number | undefined {
   const text = ownHeader(headers, name)
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }

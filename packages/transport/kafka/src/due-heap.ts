@@ -1,11 +1,16 @@
 import type { Clock, Timer } from '@evt/core'
 import type { Item } from './progress.ts'
 
+interface Waiting {
+  readonly dueMs: number
+  readonly item: Item
+}
+
 /** Messages that wait until they are due, the next one first. */
 export class DueHeap {
   readonly #clock: Clock
   readonly #due: (items: readonly Item[]) => void
-  readonly #heap: { readonly dueMs: number; readonly item: Item }[] = []
+  readonly #heap: Waiting[] = []
   #timer: Timer | undefined
   #timerMs = 0
 
@@ -16,17 +21,23 @@ export class DueHeap {
   get size(): number {
     return this.#heap.length
   }
-  /** Wall-clock time in ms, as it stands with a retry that another process may have written. */
-  add(item: Item, dueMs: number): void {
+  add(item: Item, afterMs: number): void {
+    this.#push({ dueMs: this.#clock.monotonicMs() + afterMs, item })
+    this.#arm()
+  }
+  /** Takes out what others may have by now. */
+  forgetLost(): void {
+    for (const waiting of this.#heap.splice(0)) if (waiting.item.progress.live) this.#push(waiting)
+  }
+  #push(waiting: Waiting): void {
     const heap = this.#heap
-    let index = heap.push({ dueMs, item }) - 1
+    let index = heap.push(waiting) - 1
     while (index > 0) {
       const parent = (index - 1) >> 1
       if (heap[parent]!.dueMs <= heap[index]!.dueMs) break
       swap(heap, parent, index)
       index = parent
     }
-    this.#arm()
   }
   #shift(): Item {
     const heap = this.#heap
@@ -48,17 +59,18 @@ export class DueHeap {
     if (first === undefined || (this.#timer !== undefined && this.#timerMs <= first.dueMs)) return
     this.#timer?.cancel()
     this.#timerMs = first.dueMs
-    this.#timer = this.#clock.startTimer(() => this.#fire(), Math.max(0, first.dueMs - this.#clock.nowMs()))
+    this.#timer = this.#clock.startTimer(() => this.#fire(), Math.max(0, first.dueMs - this.#clock.monotonicMs()))
   }
   #fire(): void {
     this.#timer = undefined
     const due: Item[] = []
-    while (this.#heap.length > 0 && this.#heap[0]!.dueMs <= this.#clock.nowMs()) due.push(this.#shift())
+    while (this.#heap.length > 0 && this.#heap[0]!.dueMs <= this.#clock.monotonicMs()) due.push(this.#shift())
     if (due.length > 0) this.#due(due)
     this.#arm()
   }
-  close(): void {
+  clear(): void {
     this.#timer?.cancel()
+    this.#timer = undefined
     this.#heap.length = 0
   }
 }

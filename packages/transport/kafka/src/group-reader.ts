@@ -18,7 +18,8 @@ export interface GroupReaderParts {
   attemptOf(record: KafkaRecord): number
   /** May more be fetched? */
   wants(): boolean
-  arrived(items: readonly Item[]): void
+  /** Just written: a second ago they were not there yet. */
+  arrived(items: readonly Item[], isJustWritten: boolean): void
   /** Nothing of the frozen partitions is handed over from now on: drain what is. */
   revoking(partitions: readonly number[]): Promise<void>
   /** Partitions are this reader's again, or for the first time. */
@@ -45,12 +46,15 @@ export interface GroupReader {
 }
 
 const readyPollMs = 50
+const justMs = 1_000
 const lastCommitMs = 2_000
 
 /** A topic as one member of a group reads it: which partitions, how far each is, and commits that cannot be stale. */
 export function groupReader(parts: GroupReaderParts): GroupReader {
   const { client, clock, group, topic, sessionMs, rebalanceMs } = parts
   const progress = new Map<number, Progress>()
+  /** When nothing stood behind what was fetched of a partition. */
+  const emptyMs = new Map<number, number>()
   let member: KafkaMember | undefined
   let wasNew = true
   let stopped = false
@@ -73,7 +77,7 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
     )
   }
   /** The commits of all partitions; a group's leader makes those that are missing before anybody fetches. */
-  const places = async ({ leads, total, partitions }: Session): Promise<ReadonlyMap<number, Committed>> => {
+  const places = async ({ leads, total, partitions, isOver }: Session): Promise<ReadonlyMap<number, Committed>> => {
     if (group === undefined) {
       const starts = await parts.startOf(wasNew)
       wasNew = false
@@ -85,6 +89,8 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
         (partition) => !committed.has(partition),
       )
       if (missing.length === 0 || stopped) return committed
+      // The leader that was to set the start may be gone, and the next one is chosen only once all have joined again.
+      if (isOver()) throw new Error('the group changed before its start was set')
       if (leads) {
         const starts = await parts.startOf(wasNew && committed.size === 0)
         const made = new Map(missing.map((partition) => [partition, { offset: starts[partition] ?? 0, metadata: '' }]))
@@ -187,8 +193,13 @@ export function groupReader(parts: GroupReaderParts): GroupReader {
             await commit().catch(parts.failing)
           },
           fetched(partition, fetched) {
-            const items = progress.get(partition)?.add(fetched, parts.attemptOf) ?? []
-            if (items.length > 0) parts.arrived(items)
+            const nowMs = clock.monotonicMs()
+            const isJustWritten = nowMs - (emptyMs.get(partition) ?? Number.NEGATIVE_INFINITY) < justMs
+            if (fetched.next >= fetched.end) emptyMs.set(partition, nowMs)
+            const each = progress.get(partition)
+            if (each === undefined || fetched.next === each.next) return
+            const items = each.add(fetched, parts.attemptOf)
+            if (items.length > 0) parts.arrived(items, isJustWritten)
           },
           wants: (partition) => parts.wants() && progress.get(partition)?.hasRoom === true,
           async outOfRange(partition) {

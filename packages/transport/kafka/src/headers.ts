@@ -5,7 +5,7 @@ import type { KafkaHeaders } from './client.ts'
 const ownPrefix = 'evt-'
 export const own = {
   attempt: 'evt-attempt',
-  due: 'evt-due',
+  after: 'evt-after',
   position: 'evt-position',
   consumer: 'evt-consumer',
   reason: 'evt-reason',

@@ -1,9 +1,8 @@
-import { isEvtError, partitionOf, type Transport } from '@evt/core'
-import type { NewRecord, PartitionBatch } from './client.ts'
-import { type ConsumerParts, kafkaConsumer } from './consumer.ts'
+import { isEvtError, type Transport } from '@evt/core'
+import { createAppend, type OwnTopic } from './append.ts'
+import { kafkaConsumer } from './consumer.ts'
 import { readLetters, removals } from './dead-letters.ts'
 import { unavailable } from './errors.ts'
-import { own, ownHeader } from './headers.ts'
 import { kafkaNames } from './names.ts'
 import { type KafkaTransportOptions, readOptions } from './options.ts'
 import { inspect, type PlacesParts, trim } from './places.ts'
@@ -11,6 +10,11 @@ import { publishBatch, stickySpread } from './publish.ts'
 import { kafkaSupport } from './support.ts'
 import { batchHeadroomBytes } from './topic-limits.ts'
 import { kafkaTopics } from './topics.ts'
+
+const ownConfigs: Readonly<Record<OwnTopic, Readonly<Record<string, string>>>> = {
+  retry: { 'retention.ms': '-1' },
+  letters: { 'cleanup.policy': 'compact', 'retention.ms': '-1' },
+}
 
 /** Events over Kafka 2.4 or newer. Throws for options that cannot be honoured. */
 export function kafkaTransport(options: KafkaTransportOptions): Transport {
@@ -38,40 +42,15 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
     sending = turn.catch(() => undefined)
     return turn
   }
-  const retriesConfig = { 'retention.ms': '-1' }
-  const lettersConfig = { 'cleanup.policy': 'compact', 'retention.ms': '-1' }
-  const append: ConsumerParts['append'] = async (serverTopic, kind, records) => {
-    const wanted = kind === 'letters' ? 1 : settings.partitions
-    const partitions = await topics.ensure(serverTopic, wanted, kind === 'letters' ? lettersConfig : retriesConfig)
-    const batches = new Map<number, { topic: string; partition: number; records: NewRecord[] }>()
-    for (const record of records) {
-      const place = kind === 'letters' ? 0 : partitionOf(ownHeader(record.headers, own.position) ?? '', partitions)
-      const batch = batches.get(place) ?? { topic: serverTopic, partition: place, records: [] }
-      batches.set(place, batch)
-      batch.records.push(record)
-    }
-    const maxBytes = maxMessageBytes + batchHeadroomBytes
-    const refused: NewRecord[] = []
-    for (const batch of batches.values()) {
-      for (const part of bounded(batch, maxBytes)) {
-        let [failure] = await inTurn(() => producing.produce([part]))
-        // Where it came from it may have been packed by its publisher.
-        if (failure?.outcome === 'refused')
-          [failure] = await inTurn(() => producing.produce([{ ...part, isPacked: true }]))
-        if (failure === undefined) continue
-        // It may have been removed: the next attempt looks.
-        topics.forget(serverTopic)
-        if (failure.outcome === 'refused') {
-          refused.push(...part.records)
-          settings.logger.warn(
-            { topic: serverTopic, error: failure.error },
-            'the broker refuses what is to be kept here',
-          )
-        } else throw unavailable(`Writing to ${serverTopic}`, failure.error)
-      }
-    }
-    return refused
-  }
+  const append = createAppend({
+    producing,
+    logger: settings.logger,
+    maxBytes: maxMessageBytes + batchHeadroomBytes,
+    ensure: (serverTopic, kind) =>
+      topics.ensure(serverTopic, kind === 'letters' ? 1 : settings.partitions, ownConfigs[kind]),
+    forget: topics.forget,
+    inTurn,
+  })
   const asked = <Result>(operation: string, work: Promise<Result>): Promise<Result> =>
     work.catch((error: unknown) => {
       throw isEvtError(error) ? error : unavailable(operation, error)
@@ -99,7 +78,7 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
         async recreate(serverTopic) {
           const isMain = serverTopic === names.topic(spec.topic)
           if (isMain) await topics.recreate(serverTopic, partitions)
-          else await topics.recreate(serverTopic, settings.partitions, retriesConfig)
+          else await topics.recreate(serverTopic, settings.partitions, ownConfigs.retry)
         },
       })
     },
@@ -121,22 +100,4 @@ export function kafkaTransport(options: KafkaTransportOptions): Transport {
       await Promise.all([asking.close(), producing.close()])
     },
   }
-}
-
-function bounded(batch: PartitionBatch, maxBytes: number): PartitionBatch[] {
-  const parts: PartitionBatch[] = []
-  let records: NewRecord[] = []
-  let bytes = 0
-  for (const record of batch.records) {
-    const size = (record.value?.byteLength ?? 0) + 32_000
-    if (records.length > 0 && bytes + size > maxBytes) {
-      parts.push({ ...batch, records })
-      records = []
-      bytes = 0
-    }
-    records.push(record)
-    bytes += size
-  }
-  parts.push({ ...batch, records })
-  return parts
 }

@@ -6,8 +6,8 @@ import { decodeProgress } from './progress-metadata.ts'
 export interface PlacesParts {
   readonly connection: KafkaConnection
   readonly names: KafkaNames
-  /** Groups of others that were seen to have committed nothing on a topic, and when. */
-  readonly strangers: Map<string, number>
+  /** By topic, groups of others that were seen to have committed nothing on it, and when. */
+  readonly strangers: Map<string, ReadonlyMap<string, number>>
   nowMs(): number
   monotonicMs(): number
 }
@@ -82,13 +82,19 @@ export async function trim(parts: PlacesParts, topic: string): Promise<TrimRepor
   const lowest = new Map<number, { offset: number; group: string }>()
   const first = await connection.offsets(serverTopic, 'earliest')
   const groups = await connection.groups()
+  const before = strangers.get(topic)
+  // Made anew each time: names of groups that are gone would pile up.
+  const seen = new Map<string, number>()
   for (const group of groups) {
     const consumer = names.consumerOf(group, serverTopic)
-    const seen = strangers.get(`${group} ${topic}`)
-    if (consumer === undefined && seen !== undefined && parts.monotonicMs() - seen < strangersMs) continue
+    const seenMs = before?.get(group)
+    if (consumer === undefined && seenMs !== undefined && parts.monotonicMs() - seenMs < strangersMs) {
+      seen.set(group, seenMs)
+      continue
+    }
     const committed = await connection.committed(group, serverTopic)
     if (committed.size === 0 && consumer === undefined) {
-      strangers.set(`${group} ${topic}`, parts.monotonicMs())
+      seen.set(group, parts.monotonicMs())
       continue
     }
     for (const [partition, earliest] of first.entries()) {
@@ -98,6 +104,7 @@ export async function trim(parts: PlacesParts, topic: string): Promise<TrimRepor
     }
     if (consumer !== undefined) await trimRetries(parts, consumer, topic)
   }
+  strangers.set(topic, seen)
   const removed = await removeBefore(
     connection,
     serverTopic,

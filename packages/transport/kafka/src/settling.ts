@@ -1,6 +1,7 @@
-import { type Clock, crashPoint, type Refusal, type Settlement, type TransportDelivery } from '@evt/core'
+import { crashPoint, type Refusal, type Settlement, type TransportDelivery } from '@evt/core'
+import type { Append, OwnTopic } from './append.ts'
 import type { NewRecord } from './client.ts'
-import { letterRecord } from './dead-letters.ts'
+import { cutLetter, letterRecord } from './dead-letters.ts'
 import type { Receipt } from './deliveries.ts'
 import { unavailable } from './errors.ts'
 import { own, writeKafkaHeaders } from './headers.ts'
@@ -8,19 +9,19 @@ import type { Item } from './progress.ts'
 
 export interface SettlingParts {
   readonly consumer: string
-  readonly clock: Clock
   /** Whether delayed retries are kept in memory, because nobody else would read them. */
   readonly delaysInMemory: boolean
-  /** Appends dead letters or delayed retries; rejects unless it is certain. Answers what the broker refuses. */
-  append(kind: 'letters' | 'retry', records: readonly NewRecord[]): Promise<readonly NewRecord[]>
+  append(kind: OwnTopic, records: readonly NewRecord[]): ReturnType<Append>
   commit(): Promise<void>
-  delay(item: Item, dueMs: number): void
+  /** Where a message was read, for an operator. */
+  placeOf(item: Item): string
+  delay(item: Item, afterMs: number): void
   putBack(items: readonly Item[]): void
 }
 
 /** Settles in the order that loses nothing: what leaves the topic is written first, then the commit says so. */
 export function createSettling(parts: SettlingParts): (batch: readonly Settlement[]) => Promise<readonly Refusal[]> {
-  const { consumer, clock, delaysInMemory } = parts
+  const { consumer, delaysInMemory } = parts
   const returning: Item[] = []
 
   const move = async (kind: 'letters' | 'retry', settlements: readonly Settlement[]) => {
@@ -30,14 +31,22 @@ export function createSettling(parts: SettlingParts): (batch: readonly Settlemen
     })
     const records = leaving.flatMap((settlement) => {
       if (settlement.as === 'deadLetter') return [letterRecord(consumer, settlement)]
-      return settlement.as === 'retry' ? [retryRecord(settlement, clock)] : []
+      return settlement.as === 'retry' ? [retryRecord(settlement)] : []
     })
     if (records.length === 0) return
-    const refused = await parts.append(kind, records)
+    let refused = await parts.append(kind, records)
+    if (kind === 'letters' && refused.length > 0) {
+      const cut = leaving.flatMap((settlement, index) =>
+        settlement.as === 'deadLetter' && refused.includes(records[index]!)
+          ? [cutLetter(consumer, settlement, parts.placeOf(itemOf(settlement.delivery)))]
+          : [],
+      )
+      if ((await parts.append(kind, cut)).length > 0)
+        throw unavailable('Dead-lettering', new Error(`the broker refuses ${refused.length} letters`))
+      refused = []
+    }
     for (const [index, { delivery }] of leaving.entries())
       if (!refused.includes(records[index]!)) itemOf(delivery).moved = true
-    if (kind === 'letters' && refused.length > 0)
-      throw unavailable('Dead-lettering', new Error(`the broker refuses ${refused.length} letters`))
     if (kind === 'letters') crashPoint('kafka.deadLettersKept')
     else crashPoint('kafka.retriesWritten')
   }
@@ -53,7 +62,7 @@ export function createSettling(parts: SettlingParts): (batch: readonly Settlemen
     } else if (settlement.as === 'retry' && !item.moved) {
       // Nobody else would read it, or the broker refuses it.
       progress.release(item, settlement.attempt)
-      parts.delay(item, clock.nowMs() + settlement.afterMs)
+      parts.delay(item, settlement.afterMs)
     } else progress.done(item)
   }
   return async (batch) => {
@@ -88,7 +97,7 @@ function itemOf({ receipt }: TransportDelivery): Item {
   return (receipt as Receipt).item
 }
 
-function retryRecord(settlement: Settlement & { readonly as: 'retry' }, clock: Clock): NewRecord {
+function retryRecord(settlement: Settlement & { readonly as: 'retry' }): NewRecord {
   const { delivery, attempt, afterMs } = settlement
   const { headers, payload, key, position } = delivery
   return {
@@ -97,7 +106,7 @@ function retryRecord(settlement: Settlement & { readonly as: 'retry' }, clock: C
     headers: [
       ...writeKafkaHeaders(headers),
       ...[own.attempt, String(attempt)],
-      ...[own.due, String(Math.ceil(clock.nowMs() + afterMs))],
+      ...[own.after, String(Math.ceil(afterMs))],
       ...[own.position, position],
     ],
   }

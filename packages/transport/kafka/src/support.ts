@@ -1,5 +1,8 @@
 import type { TransportSupport } from '@evt/core'
 
+/** The longest a retry waits in its topic, whatever is written there. */
+export const maxDelayMs: number = 7 * 86_400_000
+
 export function kafkaSupport(maxMessageBytes: number, retentionMs: number | undefined): TransportSupport {
   return {
     durability: 'broker',
@@ -7,7 +10,7 @@ export function kafkaSupport(maxMessageBytes: number, retentionMs: number | unde
     ordering: { plain: 'group', partitioned: 'group' },
     lease: 'session',
     fencing: 'broker',
-    delay: { maxMs: 7 * 86_400_000, precisionMs: 50 },
+    delay: { maxMs: maxDelayMs, precisionMs: 50 },
     attempts: 'exact',
     release: 'free',
     starts: ['earliest', 'latest', 'time', 'position'],

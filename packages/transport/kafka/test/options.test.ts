@@ -18,6 +18,8 @@ describe('the options of the Kafka transport', () => {
   test.each([
     ['brokers', []],
     ['brokers', 'localhost:9092'],
+    ['brokers', ['localhost']],
+    ['brokers', ['kafka://localhost:9092']],
     ['connectTimeoutMs', 0],
     ['requestTimeoutMs', 999],
     ['prefix', 'a_b'],

@@ -159,12 +159,69 @@ kafka.describe('publishing to Kafka', () => {
     const [again] = await readSome(consumer, 1)
     expect(performance.now() - atMs).toBeGreaterThanOrEqual(999)
     expect(again).toMatchObject({ attempt: 2, position: large!.position })
-    const letter = { delivery: again!, as: 'deadLetter' as const, reason: 'no', history: [] }
-    await expect(consumer.settle([letter])).rejects.toMatchObject({ code: 'EVT_KAFKA_UNAVAILABLE' })
     await consumer.close()
     const next = await consumeAs(transport, 'a')
     expect(await readSome(next, 1)).toMatchObject([{ attempt: 2, position: large!.position }])
     await next.close()
+  }, 60_000)
+
+  test('a dead letter that is too large also packed is kept without its payload, and tells where that is', async () => {
+    const name = `${place.prefix}.${topic}`
+    const connection = kafkajsClient({ brokers: place.brokers }).connect()
+    const config = { 'max.message.bytes': '4000000', 'retention.ms': '-1' }
+    await connection.createTopic({ topic: name, partitions: 1, replicationFactor: 1, config })
+    const headers = ['ce_id', 'big', 'note', 'small']
+    const many = ['ce_id', 'many', 'note', 'n'.repeat(100_000)]
+    const values = [
+      { value: Buffer.from('1'), headers: [] },
+      { value: randomBytes(3_000_000), headers },
+      { value: randomBytes(2_000_000), headers: many },
+      { value: Buffer.from('2'), headers: [] },
+    ]
+    for (const { value, headers } of values)
+      expect(
+        await connection.produce([{ topic: name, partition: 0, records: [{ key: 'k', value, headers }] }]),
+      ).toEqual([])
+    const consumer = await consumeAs(transport, 'a')
+    const read = await readSome(consumer, 4)
+    const letters = read.map((delivery) => ({ delivery, as: 'deadLetter' as const, reason: 'no', history: [] }))
+    expect(await consumer.settle(letters)).toEqual([])
+    const kept = await transport.readDeadLetters(topic, { after: undefined, limit: 10 })
+    const byPosition = new Map(kept.map((letter) => [letter.position, letter]))
+    const [first, big, long, last] = read.map(({ position }) => byPosition.get(position)!)
+    expect([first, last].map((letter) => [Buffer.from(letter!.payload).toString(), letter!.reason])).toEqual([
+      ['1', 'no'],
+      ['2', 'no'],
+    ])
+    expect(big).toMatchObject({ consumer: 'test/a', key: 'k', headers: { 'ce-id': 'big', note: 'small' } })
+    expect(big!.payload).toHaveLength(0)
+    expect(big!.reason).toBe(
+      `no (its 3000000 bytes are too large for a letter and were left at partition 0, offset 1 of ${name})`,
+    )
+    expect(long).toMatchObject({ key: undefined, headers: {} })
+    expect(long!.reason).toContain('offset 2')
+    expect(await connection.committed(`${place.prefix}.test/a:${name}`, name)).toEqual(
+      new Map([[0, { offset: 4, metadata: '' }]]),
+    )
+    await connection.close()
+    await consumer.close()
+  }, 60_000)
+
+  test('a dead letter that unpacked would be more than a broker even reads is written packed', async () => {
+    await transport.declare({ name: topic, partitions: 1 })
+    const connection = kafkajsClient({ brokers: place.brokers }).connect()
+    const value = Buffer.alloc(105 * 1_024 * 1_024)
+    const record = { key: null, value, headers: [] }
+    const batch = { topic: `${place.prefix}.${topic}`, partition: 0, records: [record], isPacked: true }
+    expect(await connection.produce([batch])).toEqual([])
+    await connection.close()
+    const consumer = await consumeAs(transport, 'a')
+    const [held] = await readSome(consumer, 1)
+    const letter = { delivery: held!, as: 'deadLetter' as const, reason: 'no', history: [] }
+    expect(await consumer.settle([letter])).toEqual([])
+    const [kept] = await transport.readDeadLetters(topic, { after: undefined, limit: 10 })
+    expect(kept!.payload).toHaveLength(value.byteLength)
+    await consumer.close()
   }, 60_000)
 
   test('a broker that is not there is reported within three seconds, before anything was sent', async () => {

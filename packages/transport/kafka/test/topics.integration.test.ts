@@ -1,7 +1,9 @@
 import { silentLogger, type Transport } from '@evt/core'
 import { type FreshKafka, kafka } from '@evt/servers'
 import { type Admin, ConfigResourceTypes, Kafka, logLevel } from 'kafkajs'
-import { type KafkaTransportOptions, kafkaTransport } from '../src/index.ts'
+import { type KafkaTransportOptions, kafkajsClient, kafkaTransport } from '../src/index.ts'
+import { kafkaNames } from '../src/names.ts'
+import { type PlacesParts, trim } from '../src/places.ts'
 import { acks, consumeAs, eventually, numberOf, outgoing, range, readSome, topic } from './raw.ts'
 
 kafka.describe('topics on Kafka', () => {
@@ -153,4 +155,24 @@ kafka.describe('topics on Kafka', () => {
     expect(after).toMatchObject({ lag: 0, lagByPartition: [0, 0], oldestMs: null })
     await consumer.close()
   }, 60_000)
+
+  test('trimming remembers groups of others for as long as they are there, and no longer', async () => {
+    const transport = await open()
+    await transport.declare(plain)
+    const connection = kafkajsClient({ brokers: place.brokers }).connect()
+    const strangers: PlacesParts['strangers'] = new Map()
+    const names = kafkaNames(`${place.prefix}.`)
+    const parts = { connection, names, strangers, nowMs: Date.now, monotonicMs: () => 0 }
+    const other = `${place.prefix}.other`
+    const groupId = `${place.prefix}-stranger`
+    await admin.createTopics({ waitForLeaders: true, topics: [{ topic: other, numPartitions: 1 }] })
+    await admin.setOffsets({ groupId, topic: other, partitions: [{ partition: 0, offset: '0' }] })
+    await trim(parts, topic)
+    await trim(parts, topic)
+    expect(strangers.get(topic)?.has(groupId)).toBe(true)
+    await admin.deleteGroups([groupId])
+    await trim(parts, topic)
+    expect(strangers.get(topic)?.has(groupId)).toBe(false)
+    await connection.close()
+  }, 30_000)
 })

@@ -1,6 +1,7 @@
 import type { DeadLetterPage, ErrorRecord, Headers, Settlement, TransportDeadLetter } from '@evt/core'
-import { isEvtError } from '@evt/core'
+import { headerTable, isEvtError } from '@evt/core'
 import { messageEncoder, takeHeader, takeKey } from './encode-message.ts'
+import { unavailable } from './errors.ts'
 import { decodeHeaders, sendable } from './headers.ts'
 import type { Ask } from './js-api.ts'
 import { readToken } from './names.ts'
@@ -18,35 +19,67 @@ interface Stored {
 }
 
 const maxText = 2_000
+const maxHistory = 20
+/** JetStream refuses messages whose headers are larger. */
+const maxHeaderBytes = 65_535
+const none: Headers = headerTable()
+const nothing = new Uint8Array(0)
 const notFound = [10037, 10057]
 
-/** One letter as a message: its subject names consumer and position, and a second one under it is refused by the stream. */
-export function encodeLetter(
-  { delivery, reason, history }: DeadLetter,
-  index: number,
-  consumer: string,
-  subject: string,
-  maxBytes: number,
-): Encoded {
-  const { headers, payload, key, position } = delivery
+export interface LetterPlace {
+  readonly index: number
+  readonly consumer: string
+  /** It names consumer and position, and a second letter under it is refused by the stream. */
+  readonly subject: string
+  /** The stream that the message itself is in. */
+  readonly stream: string
+  /** That the server takes at once. */
+  readonly maxBytes: number
+}
+
+/** One letter as a message: all of it, or as much as the server takes, the message itself before what is told about it. */
+export function encodeLetter(letter: DeadLetter, place: LetterPlace): Encoded {
+  const { headers, payload, position } = letter.delivery
+  const sent = sendable(headers)
+  const { index, consumer, subject, stream, maxBytes } = place
   const encode = messageEncoder()
-  const outgoing = { id: position, topic: '', key, headers: sendable(headers), payload }
-  for (let kept = history.slice(-20); ; kept = kept.slice(1)) {
-    const control = {
-      'Nats-Expected-Last-Subject-Sequence': '0',
-      'evt-consumer': consumer,
-      'evt-position': position,
-      'evt-reason': shorten(reason),
-      'evt-history': JSON.stringify(kept.map((record) => ({ ...record, message: shorten(record.message) }))),
+  const attempt = (told: Record<string, string>, about: Headers, body: Uint8Array): Encoded | undefined => {
+    const outgoing = {
+      id: position,
+      topic: '',
+      key: about === none ? undefined : letter.delivery.key,
+      headers: about,
+      payload: body,
     }
     try {
-      return { index, subject, payload, headers: encode(outgoing, control, maxBytes) }
+      const encoded = encode(outgoing, told, maxBytes)
+      return encoded.byteLength > maxHeaderBytes ? undefined : { index, subject, payload: body, headers: encoded }
     } catch (error) {
       if (!isEvtError(error, 'EVT_PAYLOAD_TOO_LARGE')) throw error
-      // The message itself comes before what is told about it: alone it fits, as it did when it came.
-      if (kept.length === 0) return { index, subject, payload, headers: encode(outgoing, {}, maxBytes) }
+      return undefined
     }
   }
+  const tell = (reason: string, history: readonly ErrorRecord[]) => ({
+    'Nats-Expected-Last-Subject-Sequence': '0',
+    'evt-consumer': consumer,
+    'evt-position': position,
+    'evt-reason': reason,
+    'evt-history': JSON.stringify(history.map((record) => ({ ...record, message: shorten(record.message) }))),
+  })
+  for (let first = Math.max(0, letter.history.length - maxHistory); first <= letter.history.length; first += 1) {
+    const whole = attempt(tell(shorten(letter.reason), letter.history.slice(first)), sent, payload)
+    if (whole !== undefined) return whole
+  }
+  const left = (what: string) => {
+    const text = `its ${what} too large for a letter and were left at sequence ${position} of ${stream}`
+    return tell(`${letter.reason.slice(0, maxText / 2).toWellFormed()} (${text})`, [])
+  }
+  const kept =
+    attempt({}, sent, payload) ??
+    attempt(left('headers are'), none, payload) ??
+    attempt(left(`${payload.byteLength} bytes and headers are`), none, nothing)
+  if (kept === undefined) throw unavailable('Dead-lettering', `the server takes no more than ${maxBytes} bytes`)
+  return kept
 }
 
 export async function readLetters(ask: Ask, side: Side, page: DeadLetterPage): Promise<readonly TransportDeadLetter[]> {

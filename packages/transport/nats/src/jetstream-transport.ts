@@ -159,7 +159,8 @@ export function jetstreamTransport(options: JetstreamTransportOptions): Transpor
           await dead.ensure()
           const messages = letters.map((letter, index) => {
             const subject = `${dead.subject}.${consumerToken}.${(letter.delivery.receipt as Received).place}`
-            return encodeLetter(letter, index, spec.consumer, subject, link.info.max_payload)
+            const { max_payload: maxBytes } = link.info
+            return encodeLetter(letter, { index, consumer: spec.consumer, subject, stream: topic.stream, maxBytes })
           })
           // A letter that is there already was kept by a run that died before it settled.
           await publishStored(dead, messages, jsCode.wrongLastSequence)

@@ -1,4 +1,4 @@
-import { type Clock, uuidv7, within } from '@evt/core'
+import { type Clock, invalidOption, uuidv7, within } from '@evt/core'
 import type {
   NatsClient,
   NatsConnectionSource,
@@ -9,6 +9,7 @@ import type {
 } from './client.ts'
 import { cannotConnect, denied, unavailable } from './errors.ts'
 import { type Listening, listen } from './listening.ts'
+import { isConnection } from './nats-options.ts'
 
 /** Gets an answer with the number of what it answers, or undefined when none can come any more. */
 type Listener = (message: NatsMessage | undefined, index: number) => void
@@ -198,9 +199,13 @@ export async function openLink({ connection, inboxPrefix, answerTimeoutMs, clock
 }
 
 async function connect(make: () => Promise<NatsClient>): Promise<NatsClient> {
+  let made: NatsClient | undefined
   try {
-    return await make()
+    made = await make()
   } catch (error) {
     throw cannotConnect(error)
   }
+  // A forgotten return.
+  if (!isConnection(made)) throw invalidOption('connection', 'the function has answered no NatsConnection')
+  return made
 }

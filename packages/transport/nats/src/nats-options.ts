@@ -1,5 +1,5 @@
 import { type Clock, checkKnown, invalidOption, systemClock, wholeNumber } from '@evt/core'
-import type { NatsConnectionSource } from './client.ts'
+import type { NatsClient, NatsConnectionSource } from './client.ts'
 import { checkSubject } from './names.ts'
 
 /** What both transports of this package take. */
@@ -37,10 +37,14 @@ export const knownConnection: readonly string[] = ['connection', 'prefix', 'inbo
 
 const methods = ['publish', 'subscribe', 'flush', 'status', 'reconnect'] as const
 
+/** Whether it has what is used of a `NatsConnection`; what `connect` returns is only the promise of one. */
+export function isConnection(value: NatsClient | undefined): value is NatsClient {
+  return methods.every((method) => typeof value?.[method] === 'function')
+}
+
 export function readConnection(options: NatsConnectionOptions, defaultPrefix: string): ConnectionSettings {
   const { connection, inboxPrefix } = options
-  // What `connect` returns is only the promise of a connection, which is easily forgotten.
-  if (typeof connection !== 'function' && methods.some((method) => typeof connection?.[method] !== 'function'))
+  if (typeof connection !== 'function' && !isConnection(connection))
     throw invalidOption('connection', 'expected a NatsConnection or a function that makes one')
   const prefix = options.prefix ?? defaultPrefix
   return {

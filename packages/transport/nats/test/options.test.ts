@@ -47,6 +47,14 @@ for (const [name, create, wrong] of kinds) {
       )
     })
 
+    test('a function that answers no connection, for want of a return, is told so when it is called', async () => {
+      const transport = create({ connection: async () => {} } as unknown as Options)
+      await expect(transport.open()).rejects.toMatchObject({
+        code: 'EVT_OPTION_INVALID',
+        details: { option: 'connection', reason: 'the function has answered no NatsConnection' },
+      })
+    })
+
     test('an option that nobody reads, or only the other transport, is refused by name', () => {
       for (const option of ['ackWaitMs', name === 'natsTransport' ? 'replicas' : 'maxMessages'])
         expect(() => create({ connection, [option]: 1 } as Options)).toThrow(

@@ -1,6 +1,16 @@
-import type { Consumer, ConsumerEvents, ConsumeSpec, EventDefinition, Outgoing, TransportDelivery } from '@evt/core'
+import type {
+  Consumer,
+  ConsumerEvents,
+  ConsumeSpec,
+  EventDefinition,
+  Outgoing,
+  Transport,
+  TransportDelivery,
+} from '@evt/core'
 import { defineEvent, type, uuidv7, writeHeaders } from '@evt/core'
+import type { FreshPrefix, TestServer } from '@evt/servers'
 import { connect, type NatsConnection } from 'nats'
+import { type JetstreamTransportOptions, jetstreamTransport } from '../src/index.ts'
 
 export const topic = 'evt.order.created'
 /** How long "nothing more arrives" is watched. */
@@ -8,6 +18,39 @@ export const quietMs = 300
 
 export function client(servers: string): Promise<NatsConnection> {
   return connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 20 })
+}
+/** A prefix of its own for each test of a `describe`, with a connection to look at what is there. */
+export function jetstreamPlace(server: Pick<TestServer<FreshPrefix, object>, 'fresh'>): {
+  readonly at: { readonly prefix: string; readonly connection: NatsConnection }
+  open(options?: Partial<JetstreamTransportOptions>): Promise<Transport>
+  stream(): string
+} {
+  let place: FreshPrefix
+  let connection: NatsConnection
+  beforeEach(async () => {
+    place = await server.fresh()
+    connection = await client(place.url)
+  })
+  afterEach(async () => {
+    await connection.close()
+    await place.drop()
+  })
+  return {
+    at: {
+      get prefix() {
+        return place.prefix
+      },
+      get connection() {
+        return connection
+      },
+    },
+    async open(options = {}) {
+      const transport = jetstreamTransport({ connection, prefix: place.prefix, answerTimeoutMs: 1_000, ...options })
+      await transport.open()
+      return transport
+    },
+    stream: () => `${place.prefix}_evt_order_created`,
+  }
 }
 export function outgoing(text: string, name: string = topic): Outgoing {
   const id = uuidv7(Date.now())

@@ -1,5 +1,13 @@
 import type { Outbox, Transport } from '@evt/core'
-import { migrate, type PgTransaction, type PgTransactions, pgTransactions, pgWake, readMigrations } from '@evt/pg'
+import {
+  migrate,
+  type PgForeignTransaction,
+  type PgTransaction,
+  type PgTransactions,
+  pgTransactions,
+  pgWake,
+  readMigrations,
+} from '@evt/pg'
 import { createAppending } from './appending.ts'
 import { pgConsumer } from './consumer.ts'
 import { askPool } from './database.ts'
@@ -13,7 +21,10 @@ import { createTopics, type KnownTopic } from './topics.ts'
 import { createWakes } from './wakes.ts'
 
 /** A transport that is the outbox of its own database: given as both to `createBus`, transactions publish without a relay. */
-export interface PgTransport extends Transport, Outbox<PgTransaction>, Omit<PgTransactions, 'ambient'> {
+export interface PgTransport
+  extends Transport,
+    Outbox<PgTransaction | PgForeignTransaction>,
+    Omit<PgTransactions, 'ambient'> {
   readonly name: 'pg'
   ambient(): PgTransaction | undefined
   /** Creates or updates its tables and functions; any number of processes may call it at once. */

@@ -18,7 +18,7 @@ type Failure = Omit<PublishFailure, 'index'>
 
 const maxStatementBytes = 8 * 1_024 * 1_024
 
-/** Publishes a batch in order, in statements of bounded size. What is too large is refused by itself. */
+/** Publishes a batch in order, in statements of bounded size. What is too large, or the server will not store, is refused by itself. */
 export async function publishBatch(
   parts: PublishParts,
   batch: readonly Outgoing[],
@@ -28,12 +28,21 @@ export async function publishBatch(
   let chunk: Outgoing[] = []
   let places: number[] = []
   let bytes = 0
-  let failure: Failure | undefined
+  let last: Failure | undefined
+  const send = async (messages: readonly Outgoing[], indexes: readonly number[]): Promise<void> => {
+    const failure = last ?? (await write(parts, messages))
+    if (failure?.outcome === 'refused' && messages.length > 1) {
+      const middle = messages.length >> 1
+      await send(messages.slice(0, middle), indexes.slice(0, middle))
+      return send(messages.slice(middle), indexes.slice(middle))
+    }
+    if (failure === undefined) return
+    for (const index of indexes) failures.push({ index, ...failure })
+    // What follows a failure must not overtake it; what is refused goes out never, and holds up nothing.
+    if (failure.outcome !== 'refused') last = { outcome: 'unavailable', error: failure.error }
+  }
   const flush = async () => {
-    if (chunk.length === 0) return
-    // What follows a failure must not overtake it.
-    failure = failure === undefined ? await write(parts, chunk) : { outcome: 'unavailable', error: failure.error }
-    if (failure !== undefined) for (const index of places) failures.push({ index, ...failure })
+    if (chunk.length > 0) await send(chunk, places)
     chunk = []
     places = []
     bytes = 0
@@ -79,6 +88,7 @@ async function write(parts: PublishParts, messages: readonly Outgoing[]): Promis
 
 /** A server that answered has rolled the statement back; where it went silent, it may have committed. */
 function outcomeOf(error: unknown): PublishFailure['outcome'] {
+  if (isEvtError(error, 'EVT_PG_DATA_REFUSED')) return 'refused'
   if (!isEvtError(error, 'EVT_PG_UNAVAILABLE'))
     return sqlState(causeOf(error)) === undefined ? 'unknown' : 'unavailable'
   return error.details.operation === 'Publishing' ? 'unknown' : 'unavailable'

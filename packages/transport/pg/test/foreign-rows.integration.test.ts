@@ -1,7 +1,7 @@
 import { createBus, defineEvent, silentLogger, type } from '@evt/core'
 import { type FreshDatabase, freshDatabase } from '@evt/servers'
 import { type PgTransport, pgTransport } from '../src/index.ts'
-import { until } from './harness.ts'
+import { consume, drain, message, until } from './harness.ts'
 
 const Created = defineEvent('order.created', { schema: type<{ n: number }>() })
 let database: FreshDatabase
@@ -54,4 +54,23 @@ test('a key that another program wrote in a form that is ours by half holds up n
   )
   await bus.subscribe(Created, ({ n }) => void seen.push(n), { group: 'a' })
   await until(() => seen.length === 2)
+})
+
+test('a message that the server will not store is refused by itself, and holds up and changes no other', async () => {
+  await transport.open()
+  await database.pool.query(
+    `create function look() returns trigger language plpgsql as $$ begin
+       if new.key = 'bad' then raise exception using errcode = '22023', message = 'not such a key'; end if;
+       return new; end $$;
+     create trigger look before insert on evt_transport_message for each row execute function look()`,
+  )
+  await consume(transport, 'a')
+  const keys = ['1', 'bad', '2', '3', 'bad', '4', '5']
+  const failures = await transport.publish(keys.map((key, index) => message(`${key} ${index}`, key)))
+  expect(failures.map(({ index, outcome }) => [index, outcome])).toEqual([
+    [1, 'refused'],
+    [4, 'refused'],
+  ])
+  expect(failures[0]!.error).toMatchObject({ code: 'EVT_PG_DATA_REFUSED' })
+  expect(await drain(await consume(transport, 'b'), 5)).toEqual(['1 0', '2 2', '3 3', '4 5', '5 6'])
 })

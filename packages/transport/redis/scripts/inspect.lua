@@ -34,4 +34,4 @@ end
 local time = redis.call('TIME')
 local age = oldest and math.max(0, time[1] * 1000 + math.floor(time[2] / 1000) - oldest) or -1
 local delayed, letters = redis.call('ZCARD', KEYS[2]), redis.call('HGET', KEYS[3], group)
-return { running - free, free, delayed, tonumber(letters or 0), age, unpack(streams) }
+return { running - free, free, delayed, tonumber(letters or 0) or 0, age, unpack(streams) }

@@ -1,23 +1,25 @@
 #!lua flags=allow-oom
 -- Hands entries over to a session: what it was sent and did not get, what others gave back or died with, what is due, and
 -- in a topic with partitions what is next in every partition that nobody else holds.
--- KEYS: sessions, attempts, due, ephemeral groups, cuts, retry stream, then the topic's streams
+-- KEYS: sessions, attempts, due, ephemeral groups, cuts, retry stream, dead letters, dead letters per consumer, then the topic's
+--   streams
 -- ARGV: session, leaseMs, group, room, 1 if ephemeral, 1 to look for strays, 1 if partitioned, partition to begin with,
 --   number of entries held or -1 where none is in doubt, then the held ones as label/id
 -- Result: 0 alone where the session was lost, else 1, entries, ms until there may be more or -1, number of entries that
---   had been removed, number of unread entries that retention removed, last id of every stream if partitioned and empty.
+--   had been removed, number of unread entries that retention removed, number of delayed entries that were no messages and
+--   are dead letters now, last id of every stream if partitioned and empty.
 --   An entry: label (0 the retry stream, else the stream's place), id, fields, attempt or 0, deliveries, 1 if suspect
-local sessions, attempts, due, ephemerals, cuts, retry = unpack(KEYS, 1, 6)
+local sessions, attempts, due, ephemerals, cuts, retry, letters, counts = unpack(KEYS, 1, 8)
 local session, leaseMs, group, left = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local ephemeral, sweep, partitioned = ARGV[5] == '1', ARGV[6] == '1', ARGV[7] == '1'
 local held = tonumber(ARGV[9])
-local streams = #KEYS - 6
+local streams = #KEYS - 8
 local free = '~'
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function isAlive(name) return tonumber(redis.call('ZSCORE', sessions, name) or 0) > 0 end
-local function streamOf(label) return label == 0 and retry or KEYS[6 + label] end
+local function streamOf(label) return label == 0 and retry or KEYS[8 + label] end
 local function pending(label, count, owner)
   if owner then return redis.call('XPENDING', streamOf(label), group, '-', '+', count, owner) end
   return redis.call('XPENDING', streamOf(label), group, '-', '+', count)
@@ -98,7 +100,7 @@ if sweep then
 end
 local noted = redis.call('HGET', cuts, group)
 if noted then
-  cut = cut + noted
+  cut = cut + (tonumber(noted) or 0)
   redis.call('HDEL', cuts, group)
 end
 
@@ -130,9 +132,28 @@ for _, owner in ipairs(owners) do
   end
 end
 
+local function messageIn(packed)
+  local isPacked, fields = pcall(cmsgpack.unpack, packed)
+  if not isPacked or type(fields) ~= 'table' then return nil end
+  -- More than Lua can pass on were never a message.
+  if #fields == 0 or #fields % 2 == 1 or #fields > 7000 then return nil end
+  for _, field in ipairs(fields) do
+    if type(field) ~= 'string' then return nil end
+  end
+  return fields
+end
+local strange = 0
 if left > 0 then
   for _, packed in ipairs(redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, left)) do
-    redis.call('XADD', retry, '*', unpack(cmsgpack.unpack(packed)))
+    -- Whatever somebody else wrote there must not end every read.
+    local fields = messageIn(packed)
+    if fields then
+      redis.call('XADD', retry, '*', unpack(fields))
+    else
+      strange = strange + 1
+      redis.call('XADD', letters, '*', 'payload', packed, 'consumer', group, 'reason', 'it is no delayed message')
+      redis.pcall('HINCRBY', counts, group, 1)
+    end
     redis.call('ZREM', due, packed)
   end
   take(0)
@@ -188,7 +209,7 @@ end
 -- What was removed took the place of what may stand behind it.
 if left <= 0 or gone > 0 then wait = 0 end
 
-local result = { 1, entries, wait, gone, cut }
+local result = { 1, entries, wait, gone, cut, strange }
 if partitioned and #entries == 0 then
   for label = 1, streams do
     result[#result + 1] = fieldsOf(redis.call('XINFO', 'STREAM', streamOf(label)))['last-generated-id']

@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
 -- Settles entries of one stream and renews the lease of the session that holds them, if it has not been given up.
 -- KEYS: sessions, attempts, due, dead letters, dead letters per consumer, stream
--- ARGV: session, leaseMs, group, label of the stream, number of ids to acknowledge, the ids, then five for each other settlement:
---   release, id, attempt, '', ''           back to the group, at once
---   started, id, attempt, '', ''           a run of a suspect begins
---   retry, id, attempt, afterMs, position  back to the group, later
---   deadLetter, id, reason, history, position
+-- ARGV: session, leaseMs, group, label of the stream, number of ids to acknowledge, the ids, then six for each other settlement:
+--   release, id, deliveries, attempt, '', ''           back to the group, at once
+--   started, id, deliveries, attempt, '', ''           a run of a suspect begins
+--   retry, id, deliveries, attempt, afterMs, position  back to the group, later
+--   deadLetter, id, deliveries, reason, history, position
 -- Result: -1 where the session was given up and nothing was done, else the number of entries that had been removed
 local sessions, attempts, due, letters, counts, stream = unpack(KEYS)
 local session, leaseMs, group, label, acknowledged = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
@@ -41,41 +41,43 @@ local function message(id)
     return nil
   end
   -- Of a repeated name the last counts, as for readers.
-  local places, fields = {}, {}
+  local places, fields, earlier = {}, {}, 0
   for at = 1, #entry[2], 2 do
     local name = entry[2][at]
+    if label == '0' and name == 'deliveries' then earlier = tonumber(entry[2][at + 1]) or 0 end
     local place = places[name] or #fields + 1
     -- unpack fails near 8,000 values: of what somebody else wrote no more stays than it takes.
     if needed[name] or (not own[name] and place < 7000) then
       places[name], fields[place], fields[place + 1] = place, name, entry[2][at + 1]
     end
   end
-  return fields
+  return fields, earlier
 end
 local function with(fields, ...)
   for _, value in ipairs({ ... }) do fields[#fields + 1] = value end
   return fields
 end
 
-for at = 6 + acknowledged, #ARGV, 5 do
+for at = 6 + acknowledged, #ARGV, 6 do
   local kind, id = ARGV[at], ARGV[at + 1]
   local row = redis.call('XPENDING', stream, group, id, id, 1)[1]
-  -- One that is not pending was settled by a call whose answer got lost.
-  if row and row[2] == session then
+  -- One that is not pending was settled by a call whose answer got lost, one of another hand-over given back by it.
+  if row and row[2] == session and row[4] == tonumber(ARGV[at + 2]) then
     if kind == 'release' then
-      redis.call('HSET', attempts, label .. '/' .. id, ARGV[at + 2] .. ':0')
+      redis.call('HSET', attempts, label .. '/' .. id, ARGV[at + 3] .. ':0')
       redis.call('XCLAIM', stream, group, '~', 0, id, 'JUSTID')
     elseif kind == 'started' then
-      redis.call('HSET', attempts, label .. '/' .. id, ARGV[at + 2] .. ':1')
+      redis.call('HSET', attempts, label .. '/' .. id, ARGV[at + 3] .. ':1')
     else
-      local fields = message(id)
+      local fields, earlier = message(id)
       if fields and kind == 'retry' then
-        with(fields, 'attempt', ARGV[at + 2], 'deliveries', tostring(row[4]), 'position', ARGV[at + 4])
-        redis.call('ZADD', due, now + ARGV[at + 3], cmsgpack.pack(fields))
+        with(fields, 'attempt', ARGV[at + 3], 'deliveries', string.format('%d', earlier + row[4]), 'position', ARGV[at + 5])
+        redis.call('ZADD', due, now + ARGV[at + 4], cmsgpack.pack(fields))
       elseif fields then
-        with(fields, 'consumer', group, 'reason', ARGV[at + 2], 'history', ARGV[at + 3], 'position', ARGV[at + 4])
+        with(fields, 'consumer', group, 'reason', ARGV[at + 3], 'history', ARGV[at + 4], 'position', ARGV[at + 5])
         redis.call('XADD', letters, '*', unpack(fields))
-        redis.call('HINCRBY', counts, group, 1)
+        -- What stands there may be no number, and no letter is to be written twice for that.
+        redis.pcall('HINCRBY', counts, group, 1)
       end
       finish(id)
     end

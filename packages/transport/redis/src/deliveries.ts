@@ -7,6 +7,8 @@ export interface Receipt extends Rostered {
   /** 0 for the group's retry stream, else the place of the stream in the topic. */
   readonly label: number
   readonly id: string
+  /** Which hand-over of the entry this is, as the server counts them. */
+  readonly count: number
 }
 export function receiptOf(delivery: TransportDelivery): Receipt {
   return delivery.receipt as Receipt
@@ -32,7 +34,7 @@ export interface DeliveryContext {
 export function toNewDelivery(id: string, fields: readonly Buffer[], context: DeliveryContext): TransportDelivery {
   const { session, leaseMs } = context
   const { headers, payload, key } = readEntry(fields)
-  const receipt: Receipt = { session, label: 1, id, place: -1, number: 0 }
+  const receipt: Receipt = { session, label: 1, id, count: 1, place: -1, number: 0 }
   return {
     headers,
     payload,
@@ -64,7 +66,7 @@ export function toDelivery(entry: HandedEntry, context: DeliveryContext): Transp
     if (attempt === 0) attempt = wholeOr(rest?.get('attempt'), 1)
   }
   if (attempt === 0) attempt = 1
-  const receipt: Receipt = { session, label, id, place: -1, number: 0 }
+  const receipt: Receipt = { session, label, id, count, place: -1, number: 0 }
   return { headers, payload, key, partition, position, attempt, deliveries, suspect: suspect === 1, leaseMs, receipt }
 }
 

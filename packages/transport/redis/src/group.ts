@@ -61,7 +61,17 @@ export function createGroup(client: RedisClient, scripts: Scripts, topic: KnownT
       const doubt = held === undefined ? [-1] : [held.length, ...held.map(({ label, id }) => `${label}/${id}`)]
       return {
         script: scripts.read,
-        keys: [keys.sessions, keys.attempts, keys.due, ephemerals, cuts, keys.retry, ...topic.streams],
+        keys: [
+          keys.sessions,
+          keys.attempts,
+          keys.due,
+          ephemerals,
+          cuts,
+          keys.retry,
+          letters,
+          letterCounts,
+          ...topic.streams,
+        ],
         args: [session, leaseMs, name, room, flag(ephemeral), flag(sweep), partitioned, firstPartition, ...doubt],
       }
     },

@@ -105,7 +105,7 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     const call = group.read(session, { room, sweep, firstPartition, held: isInDoubt ? held.inOrder() : undefined })
     inDoubt = true
     const reply = (await connection.ask(answerLimitMs, (asked) => runScript(asked, call))) as ReadReply
-    const [alive, entries, soonMs, gone, cut, ...ids] = reply
+    const [alive, entries, soonMs, gone, cut, strange, ...ids] = reply
     if (alive === 0) {
       await lose(leaseLost())
       return []
@@ -117,6 +117,11 @@ export async function createReader(parts: ConsumerParts, group: Group): Promise<
     if (ids.length > 0) lastIds = ids.map(String)
     if (cut > 0) events.cut(cut, 'retention removed unread messages')
     removed += gone
+    if (strange > 0)
+      warn(
+        { topic: topic.name, consumer: name, count: strange },
+        'what is no message stood among the delayed ones; it was dead-lettered',
+      )
     // There may be more behind them, and each step would be a line in a log.
     if (entries.length === 0 && gone > 0) return []
     tellRemoved()
@@ -234,6 +239,7 @@ type ReadReply = readonly [
   soonMs: number,
   gone: number,
   cut: number,
+  strange: number,
   ...lastIds: readonly Buffer[],
 ]
 type StreamReply = readonly [unknown, unknown]

@@ -25,7 +25,7 @@ export function byStream(
       refusals.push(refusalOf(settlement))
       continue
     }
-    const { label, id } = receipt
+    const { label, id, count } = receipt
     let stream = streams.get(label)
     if (stream === undefined) {
       stream = { label, batch: [], acknowledged: [], others: [], released: [] }
@@ -33,7 +33,7 @@ export function byStream(
     }
     stream.batch.push(settlement)
     if (settlement.as === 'ack') stream.acknowledged.push(id)
-    else stream.others.push(settlement.as, id, ...detailsOf(settlement))
+    else stream.others.push(settlement.as, id, count, ...detailsOf(settlement))
     if (settlement.as === 'release') stream.released.push(settlement)
   }
   return { streams: [...streams.values()], refusals }

@@ -151,6 +151,26 @@ redis.describe('the session of a reader', () => {
     await consumer.close()
   })
 
+  test('giving back again after an answer got lost does not take away what has been handed over meanwhile', async () => {
+    const transport = await place.transport()
+    const consumer = await consumeAs(transport, 'a')
+    await publish(transport, 1)
+    const [first] = await readSome(consumer, 1)
+    const release = [{ delivery: first!, as: 'release' as const, attempt: 1 }]
+    await consumer.settle(release)
+    const [second] = await readSome(consumer, 1)
+    await consumer.settle(release)
+    expect(await readSome(consumer, 1, quietMs)).toEqual([])
+    await consumer.settle([{ delivery: second!, as: 'retry', attempt: 2, afterMs: 0 }])
+    const third = await readSome(consumer, 1)
+    expect(third).toMatchObject([{ attempt: 2, deliveries: 3 }])
+    await consumer.settle([{ delivery: third[0]!, as: 'retry', attempt: 3, afterMs: 0 }])
+    const fourth = await readSome(consumer, 1)
+    expect(fourth).toMatchObject([{ attempt: 3, deliveries: 4 }])
+    await acknowledge(consumer, fourth)
+    await consumer.close()
+  })
+
   test('20,000 acknowledgements in one call are no more than a script can take', async () => {
     const transport = await place.transport()
     const consumer = await consumeAs(transport, 'a')

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { PublishFailure, RelayTarget } from '@evt/core'
 import { seededRandom } from '@evt/testing'
+import { stageOf } from '../stages.ts'
 import { readProgram, report } from './report.ts'
 import type { RelayProgram } from './specification.ts'
 import { openStore, skewedClock } from './store.ts'
@@ -21,7 +22,7 @@ const tell = (fields: object, text = '') => {
 const target: RelayTarget = {
   clock: skewedClock(program.clockSkewMs),
   logger: { debug() {}, info() {}, warn: tell, error: tell },
-  transports: ['memory'],
+  transports: [stageOf(program.stage).transportName],
   supports: () => ({ durability: 'broker', publishOrder: 'prefix', confirms: 'accepted', maxMessageBytes: 1e9 }),
   async publish(_transport, messages) {
     await pause()

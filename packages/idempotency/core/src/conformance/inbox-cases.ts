@@ -3,6 +3,7 @@ import { type ConformanceCase, eventually, expectThat, failureOf, gate } from '@
 import { exactlyOnce } from '../exactly-once.ts'
 import type { InboxStore } from '../inbox-store.ts'
 import { lateCases } from './late-cases.ts'
+import { setCases } from './set-cases.ts'
 import { type OpenBus, withBuses } from './with-buses.ts'
 
 /** An inbox that sees nothing of earlier ones, with transactions of the same place and an effect that is part of them. */
@@ -232,5 +233,6 @@ export function inboxCases<Transaction>(create: () => Promise<InboxHarness<Trans
       },
     ),
     ...lateCases(create),
+    ...setCases(create),
   ]
 }

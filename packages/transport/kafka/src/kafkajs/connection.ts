@@ -69,7 +69,7 @@ export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnect
   }
   const produceTo = async (node: string, batches: readonly PartitionBatch[]) => {
     const failed = (outcome: ProduceFailure['outcome'], error: unknown) =>
-      batches.map((batch): ProduceFailure => ({ batch, outcome, error }))
+      batches.map((batch): ProduceFailure => ({ batch, outcome, isTooLarge: false, error }))
     // kafkajs itself drops these without a word.
     if (node === 'none') return failed('refused', new Error('there is no such partition'))
     let broker: KafkajsBroker
@@ -97,7 +97,7 @@ export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnect
       if (error === undefined) return []
       const kind = failureKind(error)
       if (kind === 'stale' || kind === 'missing') leaders.clear()
-      return [{ batch, outcome: outcomes[kind] ?? 'unknown', error }]
+      return [{ batch, outcome: outcomes[kind] ?? 'unknown', isTooLarge: kind === 'large', error }]
     })
   }
   const produceOnce = async (batches: readonly PartitionBatch[]): Promise<readonly ProduceFailure[]> => {
@@ -105,7 +105,7 @@ export function kafkajsConnection(open: OpenCluster, clock: Clock): KafkaConnect
       const groups = await use((cluster) => byLeader(cluster, batches, (batch) => batch))
       return (await Promise.all([...groups].map(([node, some]) => produceTo(node, some)))).flat()
     } catch (error) {
-      return batches.map((batch): ProduceFailure => ({ batch, outcome: 'unavailable', error }))
+      return batches.map((batch): ProduceFailure => ({ batch, outcome: 'unavailable', isTooLarge: false, error }))
     }
   }
   return {

@@ -61,7 +61,6 @@ export function startFetcher(
       if (read.length > 1) read.sort((left, right) => firstMs(left.fetched) - firstMs(right.fetched))
       for (const each of read) {
         if (stopped) return
-        if (each.fetched.next === positions.get(each.partition)) continue
         positions.set(each.partition, each.fetched.next)
         events.fetched(each.partition, each.fetched)
       }

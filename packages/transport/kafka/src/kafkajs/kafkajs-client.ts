@@ -21,14 +21,16 @@ export interface KafkajsClientOptions {
   readonly clock?: Clock | undefined
 }
 
+// Without a port kafkajs looks for port NaN.
+const isAddress = /^[^\s/]+:\d{1,5}$/
 const known = ['brokers', 'ssl', 'sasl', 'clientId', 'connectTimeoutMs', 'requestTimeoutMs', 'clock']
 
 /** A client on kafkajs 2.2, loaded at its first use: its connections and requests, not its producer and consumer. */
 export function kafkajsClient(options: KafkajsClientOptions): KafkaClient {
   checkKnown('kafkajsClient', options, known)
   const { brokers, ssl, sasl, clientId = 'evt', clock = systemClock } = options
-  if (!Array.isArray(brokers) || brokers.length === 0 || !brokers.every((broker) => typeof broker === 'string')) {
-    throw invalidOption('brokers', 'expected at least one "host:port"')
+  if (!Array.isArray(brokers) || brokers.length === 0 || !brokers.every((broker) => isAddress.test(broker))) {
+    throw invalidOption('brokers', 'expected at least one "host:port", without a protocol')
   }
   const config: KafkaConfig = {
     brokers: [...brokers],

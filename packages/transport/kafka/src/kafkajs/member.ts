@@ -21,8 +21,12 @@ interface Identity {
   readonly owned: Owned | undefined
 }
 
+type Joined = Omit<Session, 'isOver'>
+
 const protocol = 'evt'
 const heartbeatMs = 300
+/** How long before its session can end a member that nobody answers gives up what it owns. */
+const marginMs = 1_000
 const maxRetryMs = 2_000
 const leaveMs = 5_000
 /** How long a request that is under way may hold up leaving. */
@@ -86,28 +90,37 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
     assignedAs = undefined
     events.lost(cause instanceof Error ? cause : new Error(String(cause)))
   }
+  /** From when on others may have what this member owns, whatever it knows itself. */
+  const isSessionOver = () => clock.monotonicMs() >= beatMs + sessionMs - marginMs
   /** Answers whether the session goes on without the group having changed. */
   const beat = async (): Promise<'stable' | 'changing' | 'lost'> => {
     if (identity === undefined) return 'lost'
     const { memberId, generation } = identity
-    try {
+    let answer: 'stable' | 'changing' | undefined
+    const ask = async () => {
       const broker = await coordinatorOf()
-      await broker.heartbeat({ groupId: group, memberId, groupGenerationId: generation })
-      beatMs = clock.monotonicMs()
-      return 'stable'
+      const sentMs = clock.monotonicMs()
+      try {
+        await broker.heartbeat({ groupId: group, memberId, groupGenerationId: generation })
+        answer = 'stable'
+      } catch (error) {
+        if (failureKind(error) !== 'rebalance') throw error
+        answer = 'changing'
+      }
+      beatMs = Math.max(beatMs, sentMs)
+    }
+    try {
+      // A silent connection would be given up later than the session.
+      await within(clock, Math.max(0, beatMs + sessionMs - marginMs - clock.monotonicMs()), ask())
+      if (answer !== undefined) return answer
+      throw new Error(`no heartbeat was answered for ${sessionMs - marginMs} ms`)
     } catch (error) {
       const kind = failureKind(error)
-      if (kind === 'rebalance') {
-        beatMs = clock.monotonicMs()
-        return 'changing'
-      }
-      if (kind === 'fenced' || clock.monotonicMs() - beatMs > sessionMs) {
-        lose(error)
-        return 'lost'
-      }
-      coordinator = undefined
       if (kind === 'other') discard()
-      return 'stable'
+      else if (kind !== 'fenced') coordinator = undefined
+      if (kind !== 'fenced' && !isSessionOver()) return 'stable'
+      lose(error)
+      return 'lost'
     }
   }
   const drain = async () => {
@@ -125,7 +138,7 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
     }
     await draining
   }
-  const join = async (): Promise<Session> => {
+  const join = async (): Promise<Joined> => {
     if (group === undefined) {
       const { cluster } = await connected()
       const total = await partitionCount(cluster, topic)
@@ -168,6 +181,8 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
       }))
     }
     const synced = await broker.syncGroup({ groupId: group, generationId: generation, memberId, groupAssignment })
+    // The coordinator counts anew from its answer.
+    beatMs = clock.monotonicMs()
     const partitions = encoders.MemberAssignment.decode(synced.memberAssignment)?.assignment[topic] ?? []
     const continues = assignedAs?.memberId === memberId && assignedAs.generation + 1 === generation
     identity = {
@@ -186,8 +201,9 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
     }
   }
   /** Reads until the group changes or the session is over. */
-  const serve = async (session: Session) => {
+  const serve = async (joined: Joined) => {
     let changed = false
+    const session: Session = { ...joined, isOver: () => changed || stopping }
     const end = () => {
       changed = true
       fetcher?.stop()
@@ -202,7 +218,12 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
       }
     })()
     try {
-      const positions = new Map(await events.assigned(session))
+      const places = await events.assigned(session).catch((error: unknown) => {
+        if (changed) return undefined
+        throw error
+      })
+      if (places === undefined) return
+      const positions = new Map(places)
       wakeAll()
       let failures = 0
       while (!changed && !stopping) {
@@ -249,7 +270,7 @@ export function kafkajsMember({ open, clock, options, events }: MemberParts): Ka
         if (kind === 'missing') await events.topicMissing().catch((thrown: unknown) => events.failing(thrown))
         if (kind === 'other' || kind === 'missing') discard()
         await sleep(Math.min(maxRetryMs, 50 * 2 ** Math.min(failures, 6)))
-        if (identity !== undefined && group !== undefined && clock.monotonicMs() - beatMs > sessionMs) lose(error)
+        if (identity !== undefined && group !== undefined && isSessionOver()) lose(error)
       }
     }
   }

@@ -97,15 +97,16 @@ class Writer {
   }
   finish(count: number, timestampMs: number, isPacked: boolean): Buffer {
     const plain = this.#bytes.subarray(0, this.#at)
-    const bytes = isPacked
-      ? Buffer.concat([plain.subarray(0, batchHeaderBytes), gzipSync(plain.subarray(batchHeaderBytes))])
-      : plain
+    const packed = isPacked ? gzipSync(plain.subarray(batchHeaderBytes)) : undefined
+    // What cannot be packed would only grow.
+    const isSmaller = packed !== undefined && packed.byteLength < plain.byteLength - batchHeaderBytes
+    const bytes = isSmaller ? Buffer.concat([plain.subarray(0, batchHeaderBytes), packed]) : plain
     const end = bytes.byteLength
     bytes.fill(0, 0, 8)
     bytes.writeInt32BE(end - 12, 8)
     bytes.writeInt32BE(-1, 12)
     bytes[16] = 2
-    bytes.writeInt16BE(isPacked ? gzip : 0, checkedFrom)
+    bytes.writeInt16BE(isSmaller ? gzip : 0, checkedFrom)
     bytes.writeInt32BE(count - 1, 23)
     const time = BigInt(timestampMs)
     bytes.writeBigInt64BE(time, 27)

@@ -1,11 +1,11 @@
 import type { Clock } from '../clock.ts'
 import { checkKnown, invalidOption, wholeNumber } from '../options.ts'
-import type { CommonSubscribeOptions } from '../subscription-options.ts'
+import type { SubscribeOptions } from '../subscription-options.ts'
 import { toCircuit } from './circuit.ts'
 import { bothGates, type Gate, openGate, rateLimitGate } from './gate.ts'
 
-/** The gate that a subscription asks for. Throws `EVT_OPTION_INVALID` or `EVT_OPTION_UNKNOWN`. */
-export function gateOf(options: CommonSubscribeOptions, clock: Clock): Gate {
+/** What gates the fetching of a subscription: its rate limit, its circuit, both or nothing. */
+export function gateOf(options: SubscribeOptions, clock: Clock): Gate {
   let gate = openGate
   if (options.rateLimit !== undefined) {
     checkKnown('rateLimit', options.rateLimit, ['perSecond', 'burst'])
