@@ -173,3 +173,25 @@ test('messages that another bus over the same transport goes on with do not coun
   await last.close()
   expect(warnings).toHaveLength(1)
 })
+
+test('a publish that waits for handlers which will not run any more does not keep its bus from closing', async () => {
+  await using rig = makeRig({ memory: { confirm: 'settled' }, wrap: (memory) => ({ ...memory }) })
+  const subscription = await rig.bus.subscribe(Tick, () => {}, { group: 'a' })
+  subscription.pause()
+  const publishing = failureOf(() => rig.bus.publish(Tick, { n: 1 }))
+  await settle()
+  // No time passes: its deadline is never reached.
+  await rig.bus.close({ deadlineMs: 60_000 })
+  expect((await publishing).code).toBe('EVT_PUBLISH_UNKNOWN')
+})
+
+test('a message that is handled without a read, and waits for its handlers, does not keep its bus from closing', async () => {
+  await using rig = makeRig({ memory: { confirm: 'settled' } })
+  const subscription = await rig.bus.subscribe(Tick, () => {}, { group: 'a' })
+  await rig.bus.publish(Tick, { n: 0 })
+  subscription.pause()
+  const publishing = failureOf(() => rig.bus.publish(Tick, { n: 1 }))
+  await settle()
+  await rig.bus.close({ deadlineMs: 60_000 })
+  expect((await publishing).code).toBe('EVT_PUBLISH_UNKNOWN')
+})

@@ -342,3 +342,16 @@ test('what goes by reference and no codec can write is dead-lettered with its he
   expect([runs, letters]).toMatchObject([1, [{ messageId: id, reason: 'no' }]])
   expect(letters[0]!.payload.byteLength).toBe(0)
 })
+
+test('two messages of one id are two dead letters: ids are the choice of whoever publishes', async () => {
+  // promise 2
+  const ids = new Set<string>()
+  const deadLetters = deadLetterStore(async (entries) => {
+    for (const { id } of entries) ids.add(id)
+  })
+  await using rig = makeRig({ bus: { deadLetters } })
+  await rig.bus.subscribe(Tick, () => reject('no'), { group: 'a' })
+  for (const n of range(2)) await rig.bus.publish(Tick, { n }, { id: 'the same' })
+  await settle()
+  expect(ids.size).toBe(2)
+})

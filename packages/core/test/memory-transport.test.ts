@@ -76,6 +76,25 @@ describe('a memory transport', () => {
     }
     expect(states).toEqual([0, 1, 2])
   })
+  test('a renewed lease ends by its own time, whatever the clock on the wall says', async () => {
+    // promise 20
+    const clock = virtualClock()
+    let stepMs = 0
+    const stepping = { ...clock, nowMs: () => clock.nowMs() + stepMs }
+    const transport = memoryTransport({ clock: stepping })
+    const consumer = await consume(transport, 'g', 5_000)
+    await publish(transport, 'a')
+    const held = await consumer.read({ messages: 1, bytes: 1_000 }, AbortSignal.timeout(50))
+    await clock.advance(4_000)
+    stepMs = 30_000
+    expect(await consumer.extend(held)).toEqual([])
+    const states: (number | null | undefined)[] = []
+    for (const ms of [4_999, 1]) {
+      await clock.advance(ms)
+      states.push((await transport.inspect('t'))[0]?.lag)
+    }
+    expect(states).toEqual([0, 1])
+  })
   test('dead letters are removed from among any number of them', async () => {
     const count = 150_000
     const transport = memoryTransport({ maxMessages: count, maxDeadLetters: count })

@@ -307,6 +307,23 @@ test('a returned message that cannot be made is a failure like any other: tried 
   await settle()
 })
 
+test('messages that failed and wait for their next run count as fetched', async () => {
+  // promise 14
+  const watch = watched()
+  await using rig = makeRig({ wrap: watch.wrap })
+  const subscription = await rig.bus.subscribe(Tick, () => Promise.reject(new Error('no')), {
+    group: 'a',
+    concurrency: 2,
+    prefetch: 10,
+    holdMs: 600_000,
+    retry: { backoff: { minMs: 60_000, jitter: false } },
+  })
+  await rig.bus.publishMany(range(100).map((n) => Tick.of({ n })))
+  await rig.clock.advance(1_000)
+  expect(subscription.stats().held).toBeGreaterThan(5)
+  expect(watch.mostHeld).toBeLessThanOrEqual(10 + 2)
+})
+
 test('what keeps messages back though none of them fails is reported and shows in health once it lasts, until one gets through', async () => {
   await using rig = makeRig()
   const missing = new Error('the inbox has no table')

@@ -42,6 +42,12 @@ const mistakes: readonly (readonly [string, object, string, object])[] = [
     'EVT_OPTION_INVALID',
     { option: 'transport' },
   ],
+  [
+    'latestOnly that is neither true nor false',
+    { group: 'a', latestOnly: 'yes' },
+    'EVT_OPTION_INVALID',
+    { option: 'latestOnly' },
+  ],
   ['a group with a blank', { group: 'a b' }, 'EVT_NAME_INVALID', { kind: 'group' }],
   [
     'a broadcast with a blank in its name',
