@@ -33,6 +33,7 @@ const terminated = Buffer.from('+TERM')
 const working = Buffer.from('+WPI')
 const givenBack = Buffer.from('-NAK')
 const healPauseMs = 100
+const leaseEnded = 'the lease has ended by this process’s clock'
 
 export interface JsConsumerParts {
   readonly link: Link
@@ -71,6 +72,8 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
   const isOurs = (consumer: string) => partitionOfConsumer.has(consumer)
   const headersOf = headerTexts()
   const forgotten = createForgotten(parts.lastHandedOver)
+  /** Settled by sequence, without an answer: the server may have taken it all the same. */
+  const unanswered = new Map<number, Received>()
   let { progress } = parts
   let generation = 0
   let failure: Error | undefined
@@ -101,7 +104,14 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     const payload = message.data
     const { epoch } = forgotten
     const block = headersOf(message, topic.subjects[partition]!, payload)
+    if (acknowledgeTo.deliveries > 1) supersede(acknowledgeTo.sequence)
     waiting.push(new Received(acknowledgeTo, { block, payload, partition, generation, epoch, leaseMs, leaseEndMs }))
+  }
+  function supersede(sequence: number): void {
+    const before = unanswered.get(sequence)
+    if (before === undefined) return
+    before.superseded = true
+    unanswered.delete(sequence)
   }
   /** A message of the server itself, about a pull. */
   function told(message: NatsMessage): void {
@@ -202,12 +212,16 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     try {
       await acknowledge(link, all)
     } catch (error) {
-      for (const { received } of all) received.settled = false
+      for (const { received } of all) {
+        received.settled = false
+        unanswered.set(received.sequence, received)
+      }
       throw error
     }
+    if (unanswered.size > 0) for (const { received } of all) unanswered.delete(received.sequence)
   }
   const isLost = (received: Received, nowMs: number) =>
-    received.generation !== generation || received.leaseEndMs <= nowMs
+    received.generation !== generation || received.leaseEndMs <= nowMs || received.superseded
 
   return {
     async read(room, signal) {
@@ -240,18 +254,22 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
     async settle(batch) {
       const nowMs = clock.monotonicMs()
       const refusals: Refusal[] = []
+      const refuse = (received: Received, reason: string) => {
+        unanswered.delete(received.sequence)
+        refusals.push({ delivery: received, reason })
+      }
       const records: Parameters<Attempts['write']>[0][number][] = []
       const letters: DeadLetter[] = []
-      const all: Acknowledgement[] = []
+      let all: Acknowledgement[] = []
       const unknown = await forgotten.among(batch.map(({ delivery }) => receiptOf(delivery)))
       for (const settlement of batch) {
         const received = receiptOf(settlement.delivery)
         if (isLost(received, nowMs)) {
-          refusals.push({ delivery: settlement.delivery, reason: 'the lease has ended by this process’s clock' })
+          refuse(received, leaseEnded)
           continue
         }
         if (unknown.has(received)) {
-          refusals.push({ delivery: settlement.delivery, reason: 'the server came back without knowing of it' })
+          refuse(received, 'the server came back without knowing of it')
           continue
         }
         if (settlement.as === 'deadLetter') letters.push(settlement)
@@ -266,6 +284,13 @@ export async function jsConsumer(parts: JsConsumerParts): Promise<Consumer> {
       if (letters.length > 0) {
         await parts.keepDeadLetters(letters)
         crashPoint('jetstream.deadLettersKept')
+      }
+      if (records.length + letters.length > 0) {
+        // Writing took its time: what somebody else may have by now is theirs.
+        const writtenMs = clock.monotonicMs()
+        const late = all.filter(({ received }) => isLost(received, writtenMs))
+        for (const { received } of late) refuse(received, leaseEnded)
+        if (late.length > 0) all = all.filter((each) => !late.includes(each))
       }
       await end(all)
       crashPoint('transport.settled')

@@ -80,6 +80,8 @@ export class Received implements TransportDelivery {
   leaseEndMs: number
   /** Its settlement is on its way, or has arrived. */
   settled = false
+  /** It has been handed over again: what is said about this hand-over would be taken for that one. */
+  superseded = false
   #block: string
   #headers: Headers | undefined
   #key: string | undefined

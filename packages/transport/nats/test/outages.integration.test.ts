@@ -1,7 +1,19 @@
 import { nats, natsFloor, type RunningServer } from '@evt/servers'
 import { jetstreamTransport, natsTransport } from '../src/index.ts'
 import { openProxy } from './proxy.ts'
-import { client, eventually, listener, outgoing, readSome, specOf, textOf, topic } from './rig.ts'
+import {
+  acks,
+  atCrashPoint,
+  client,
+  eventually,
+  listener,
+  outgoing,
+  quietMs,
+  readSome,
+  specOf,
+  textOf,
+  topic,
+} from './rig.ts'
 
 jest.setTimeout(60_000)
 
@@ -28,6 +40,32 @@ for (const server of [nats, natsFloor]) {
       )
       const read = await readSome(consumer, 1)
       expect(read.map(textOf)).toEqual(['heard'])
+      await consumer.close()
+      await transport.close()
+      await proxy.close()
+    })
+
+    it('gives back only the hand-over that it had, though the answer to that got lost and it is tried again', async () => {
+      const proxy = await openProxy(running.url)
+      const transport = jetstreamTransport({ connection: () => client(proxy.url), answerTimeoutMs: 500 })
+      await transport.open()
+      const consumer = await transport.consume(specOf('a'), listener())
+      expect(await transport.publish([outgoing('one')])).toEqual([])
+      const [first] = await readSome(consumer, 1)
+      const release = [{ delivery: first!, as: 'release' as const, attempt: 1 }]
+      // The attempt is written by then: what is not answered is that it was given back.
+      const restore = atCrashPoint('jetstream.attemptsWritten', () => proxy.mute())
+      await expect(consumer.settle(release)).rejects.toMatchObject({ retryable: true })
+      restore()
+      // What is asked for before that would go the way of the answer.
+      await eventually(async () => {
+        return (await transport.inspect(topic).catch(() => [])).length === 1
+      }, 'the connection is replaced')
+      const [second] = await readSome(consumer, 1)
+      expect(second).toMatchObject({ deliveries: 2 })
+      expect(await consumer.settle(release)).toHaveLength(1)
+      expect(await readSome(consumer, 1, quietMs)).toEqual([])
+      expect(await consumer.settle(acks([second!]))).toEqual([])
       await consumer.close()
       await transport.close()
       await proxy.close()

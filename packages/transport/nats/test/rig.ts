@@ -109,6 +109,17 @@ export async function readSome(consumer: Consumer, count: number, deadlineMs = 8
   }
   return read
 }
+/** Does something at a named place between two durable actions, until the function returned is called. */
+export function atCrashPoint(wanted: string, run: () => void): () => void {
+  const registry = globalThis as { [holder: symbol]: ((name: string) => void) | undefined }
+  const holder = Symbol.for('evt.crashPoint')
+  registry[holder] = (name) => {
+    if (name === wanted) run()
+  }
+  return () => {
+    registry[holder] = undefined
+  }
+}
 export function textOf({ payload }: TransportDelivery): string {
   return Buffer.from(payload).toString('utf8')
 }

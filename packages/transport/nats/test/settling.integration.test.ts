@@ -1,6 +1,8 @@
+import { systemClock } from '@evt/core'
 import { nats, natsFloor } from '@evt/servers'
 import {
   acks,
+  atCrashPoint,
   eventually,
   jetstreamPlace,
   listener,
@@ -59,6 +61,25 @@ for (const server of [nats, natsFloor]) {
       expect(owned[0]).toMatchObject({ deliveries: 2, suspect: true, attempt: 1 })
       expect(await next.settle(acks(owned))).toEqual([])
       await stalled.close()
+      await next.close()
+    })
+
+    it('gives back nothing whose lease has ended while its attempt was written', async () => {
+      let aheadMs = 0
+      const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs }
+      const transport = await open({ clock })
+      await transport.publish([outgoing('one')])
+      const consumer = await transport.consume(specOf('a'), listener())
+      const [held] = await readSome(consumer, 1)
+      const restore = atCrashPoint('jetstream.attemptsWritten', () => {
+        aheadMs = 30_000
+      })
+      const release = { delivery: held!, as: 'release' as const, attempt: 1 }
+      expect(await consumer.settle([release])).toMatchObject([{ delivery: held }])
+      restore()
+      const next = await (await open()).consume(specOf('a'), listener())
+      expect(await readSome(next, 1, quietMs)).toEqual([])
+      await consumer.close()
       await next.close()
     })
 

@@ -1,39 +1,35 @@
 import { createBus, defineEvent, isEvtError, type StoredMessage, silentLogger, type } from '@evt/core'
-import { type FreshDatabase, freshDatabase } from '@evt/servers'
-import { type PgTransport, pgTransport } from '../src/index.ts'
+import { freshDatabase } from '@evt/servers'
+import { pgTransport } from '../src/index.ts'
 import { consume, drain, failure, message, topic, until } from './harness.ts'
+import { freshTransport } from './rig.ts'
 
 const Created = defineEvent('order.created', { schema: type<{ id: string; n: number }>(), key: (order) => order.id })
-let database: FreshDatabase
-let transport: PgTransport
-beforeEach(async () => {
-  database = await freshDatabase()
-  transport = pgTransport({ pool: database.pool, pollMs: 50 })
-  await transport.migrate()
-})
-afterEach(async () => {
-  await transport.close()
-  await database.drop()
-})
+const place = freshTransport()
 
 const stored = (text: string): StoredMessage => ({ ...message(text), transport: 'pg' })
 const messagesKept = async () => {
-  const { rows } = await database.pool.query('select count(*)::int as count from evt_transport_message')
+  const { rows } = await place.database.pool.query('select count(*)::int as count from evt_transport_message')
   return rows[0].count as number
 }
 
 test('what commits is handled, in order, and what rolls back never exists', async () => {
-  await using bus = createBus({ service: 'orders', transport, outbox: transport, logger: silentLogger })
+  await using bus = createBus({
+    service: 'orders',
+    transport: place.transport,
+    outbox: place.transport,
+    logger: silentLogger,
+  })
   const seen: number[] = []
   await bus.subscribe(Created, (order) => void seen.push(order.n), { group: 'a' })
   await failure(
-    transport.run(async () => {
+    place.transport.run(async () => {
       await bus.publish(Created, { id: 'x', n: 0 })
       throw new Error('no')
     }),
   )
   for (const n of [1, 2, 3]) {
-    await transport.run(async (tx) => {
+    await place.transport.run(async (tx) => {
       expect((await bus.publish(Created, { id: 'x', n })).via).toBe('outbox')
       await tx.query('select 1')
     })
@@ -47,7 +43,7 @@ test('five events of a transaction cost one statement more, right before COMMIT'
   const statements: string[] = []
   const counting = {
     async connect() {
-      const client = await database.pool.connect()
+      const client = await place.database.pool.connect()
       return {
         release: (error?: Error | boolean) => client.release(error),
         query(sql: string, values?: unknown[]) {
@@ -70,33 +66,33 @@ test('five events of a transaction cost one statement more, right before COMMIT'
 })
 
 test('a transaction that somebody else opened carries the messages, and a topic it made is gone when it rolls back', async () => {
-  const client = await database.pool.connect()
+  const client = await place.database.pool.connect()
   await client.query('begin')
-  await transport.append(client, [stored('lost')])
+  await place.transport.append(client, [stored('lost')])
   await client.query('rollback')
   await client.query('begin')
-  await transport.append(client, [stored('kept')])
+  await place.transport.append(client, [stored('kept')])
   await client.query('commit')
   client.release()
-  const consumer = await consume(transport, 'a')
+  const consumer = await consume(place.transport, 'a')
   expect(await drain(consumer, 1)).toEqual(['kept'])
   expect(await messagesKept()).toBe(1)
 })
 
 test('a closed, a foreign and an absent transaction are typed errors, and nothing is written', async () => {
   let closed: unknown
-  await transport.run(async (tx) => {
+  await place.transport.run(async (tx) => {
     closed = tx
   })
-  expect(isEvtError(await failure(transport.append(closed, [stored('x')])), 'EVT_TX_CLOSED')).toBe(true)
-  const client = await database.pool.connect()
-  const absent = await failure(transport.append(client, [stored('x')]))
+  expect(isEvtError(await failure(place.transport.append(closed, [stored('x')])), 'EVT_TX_CLOSED')).toBe(true)
+  const client = await place.database.pool.connect()
+  const absent = await failure(place.transport.append(client, [stored('x')]))
   expect(isEvtError(absent, 'EVT_OUTBOX_NO_TRANSACTION')).toBe(true)
   client.release()
   const other = await freshDatabase()
   const stranger = await other.pool.connect()
   await stranger.query('begin')
-  const foreign = await failure(transport.append(stranger, [stored('x')]))
+  const foreign = await failure(place.transport.append(stranger, [stored('x')]))
   expect(isEvtError(foreign, 'EVT_TRANSACTION_FOREIGN')).toBe(true)
   await stranger.query('rollback')
   stranger.release()
@@ -107,30 +103,32 @@ test('a closed, a foreign and an absent transaction are typed errors, and nothin
 test('a message for another transport of the bus, or one that is too large, is refused at the call', async () => {
   await using bus = createBus({
     service: 'orders',
-    transports: { main: transport, other: pgTransport({ pool: database.pool, prefix: 'other' }) },
+    transports: { main: place.transport, other: pgTransport({ pool: place.database.pool, prefix: 'other' }) },
     routes: [],
     defaultTransport: 'main',
-    outbox: transport,
+    outbox: place.transport,
     logger: silentLogger,
   })
-  await transport.start({ supports: (name: string) => (name === 'main' ? transport.supports : undefined) } as never)
-  await transport.run(async (tx) => {
-    const strayed = await failure(transport.append(tx, [{ ...stored('x'), transport: 'other' }]))
+  await place.transport.start({
+    supports: (name: string) => (name === 'main' ? place.transport.supports : undefined),
+  } as never)
+  await place.transport.run(async (tx) => {
+    const strayed = await failure(place.transport.append(tx, [{ ...stored('x'), transport: 'other' }]))
     expect(isEvtError(strayed, 'EVT_TRANSPORT_UNKNOWN')).toBe(true)
     const large = { ...stored('x'), transport: 'main', payload: new Uint8Array(16 * 1_024 * 1_024 + 1) }
-    expect(isEvtError(await failure(transport.append(tx, [large])), 'EVT_PUBLISH_REFUSED')).toBe(true)
+    expect(isEvtError(await failure(place.transport.append(tx, [large])), 'EVT_PUBLISH_REFUSED')).toBe(true)
     await bus.publish(Created, { id: 'x', n: 1 })
   })
   expect(await messagesKept()).toBe(1)
 })
 
 test('a serializable transaction that cannot see a new group fails to serialize instead of passing it over', async () => {
-  await transport.declare({ name: topic, partitions: undefined })
-  const client = await database.pool.connect()
+  await place.transport.declare({ name: topic, partitions: undefined })
+  const client = await place.database.pool.connect()
   await client.query('begin isolation level repeatable read')
   await client.query('select 1')
-  const consumer = await consume(transport, 'new')
-  const error = await failure(transport.append(client, [stored('x')]))
+  const consumer = await consume(place.transport, 'new')
+  const error = await failure(place.transport.append(client, [stored('x')]))
   expect((error as { code?: string }).code).toBe('40001')
   await client.query('rollback')
   client.release()
@@ -138,18 +136,18 @@ test('a serializable transaction that cannot see a new group fails to serialize 
 })
 
 test('a message that comes while its transaction ends is committed with it or refused, whenever it comes', async () => {
-  await transport.run((tx) => transport.append(tx, [stored('first')]))
+  await place.transport.run((tx) => place.transport.append(tx, [stored('first')]))
   let accepted = 1
   for (let turns = 0; turns < 40; turns += 1) {
     let late: Promise<unknown> = Promise.resolve()
-    await transport.run(async (tx) => {
-      await transport.append(tx, [stored('in time')])
+    await place.transport.run(async (tx) => {
+      await place.transport.append(tx, [stored('in time')])
       accepted += 1
       // Nobody awaits it, and it comes a little later each time.
       late = failure(
         (async () => {
           for (let turn = 0; turn < turns; turn += 1) await undefined
-          await transport.append(tx, [stored('late')])
+          await place.transport.append(tx, [stored('late')])
           accepted += 1
         })(),
       )
@@ -162,27 +160,27 @@ test('a message that comes while its transaction ends is committed with it or re
 })
 
 test('a transaction fails once where somebody emptied the tables, and the next makes its topic again', async () => {
-  await transport.run((tx) => transport.append(tx, [stored('before')]))
-  await transport.publish([message('known by now')])
-  await database.pool.query('truncate evt_transport_topic, evt_transport_group, evt_transport_message')
-  expect(await failure(transport.run((tx) => transport.append(tx, [stored('lost')])))).toBeDefined()
-  await transport.run((tx) => transport.append(tx, [stored('kept')]))
+  await place.transport.run((tx) => place.transport.append(tx, [stored('before')]))
+  await place.transport.publish([message('known by now')])
+  await place.database.pool.query('truncate evt_transport_topic, evt_transport_group, evt_transport_message')
+  expect(await failure(place.transport.run((tx) => place.transport.append(tx, [stored('lost')])))).toBeDefined()
+  await place.transport.run((tx) => place.transport.append(tx, [stored('kept')]))
   expect(await messagesKept()).toBe(1)
 })
 
 test('what was published after a savepoint is taken back with it, and nothing else', async () => {
-  await transport.run(async (tx) => {
-    await transport.append(tx, [stored('before')])
+  await place.transport.run(async (tx) => {
+    await place.transport.append(tx, [stored('before')])
     await tx.query('savepoint one')
-    await transport.append(tx, [stored('lost')])
+    await place.transport.append(tx, [stored('lost')])
     await tx.query('rollback to savepoint one')
-    await transport.append(tx, [stored('after')])
+    await place.transport.append(tx, [stored('after')])
   })
-  await transport.run(async (tx) => {
+  await place.transport.run(async (tx) => {
     await tx.query('savepoint one')
-    await transport.append(tx, [stored('lost')])
+    await place.transport.append(tx, [stored('lost')])
     await tx.query('rollback to one')
   })
-  expect(await drain(await consume(transport, 'a'), 2)).toEqual(['before', 'after'])
+  expect(await drain(await consume(place.transport, 'a'), 2)).toEqual(['before', 'after'])
   expect(await messagesKept()).toBe(2)
 })
