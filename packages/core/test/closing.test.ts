@@ -77,7 +77,7 @@ test('a handler that runs past the deadline is aborted, and its message is given
   expect(attempts).toEqual([1, 1, 1])
 })
 
-test('a handler that ignores its abort does not keep close waiting, and what it does later settles nothing', async () => {
+test('a handler that ignores its abort does not keep close waiting, which is reported, and what it does later settles nothing', async () => {
   const watch = watched()
   await using rig = makeRig({ wrap: watch.wrap })
   const end = door()
@@ -87,6 +87,8 @@ test('a handler that ignores its abort does not keep close waiting, and what it 
   const closing = subscription.close({ deadlineMs: 500 })
   await rig.clock.advance(5_000)
   await closing
+  const reported = { message: expect.stringContaining('1 handlers go on although their signal was aborted') }
+  expect(rig.reports).toMatchObject([{ during: 'rig/a: close', error: reported }])
   end.open()
   await settle()
   expect(watch.log).toEqual([])

@@ -38,7 +38,7 @@ export function msgpackCodec(options: MsgpackCodecOptions = {}): Codec {
   return {
     contentType,
     encode(payload) {
-      const bytes = packr.pack(payload)
+      const bytes = pack(packr, payload)
       checkBytes(bytes, maxValues)
       return bytes
     },
@@ -52,5 +52,16 @@ export function msgpackCodec(options: MsgpackCodecOptions = {}): Codec {
         throw evtError('EVT_CODEC_DECODE', `The payload is not MessagePack: ${reason}`, { contentType }, { cause })
       }
     },
+  }
+}
+
+function pack(packr: Packr, payload: unknown): Uint8Array {
+  try {
+    return packr.pack(payload)
+  } catch (cause) {
+    // The library's text names options that nobody here can give.
+    if (cause instanceof RangeError && cause.message.includes('64-bit'))
+      throw new RangeError('a bigint has more than 64 bits', { cause })
+    throw cause
   }
 }

@@ -307,6 +307,11 @@ export class Pump implements LocalReceiver, Starting {
       await within(clock, abortGraceMs, this.#holdings.whenEmpty())
     }
     this.settler.abandon()
+    const deaf = running.items().length
+    if (deaf > 0) {
+      const text = `${deaf} handlers go on although their signal was aborted at the deadline of close; their messages come again`
+      work.report(new Error(text), 'close')
+    }
     for (const entry of running.items()) {
       this.#leaseDirect(entry)
       entry.lost = true

@@ -13,7 +13,7 @@ const store = openStore(program, { leaseMs: 1_000, pollMs: 100, batch: 200 })
 const source = await stageOf('pg').open(program.databaseUrl, clock)
 const target = await stageOf(program.stage).open(program.brokerUrl, clock)
 const tell = (fields: object, text = '') => {
-  const { error } = fields as { error?: unknown }
+  const { err: error } = fields as { err?: unknown }
   report({ kind: 'error', during: text, text: error instanceof Error ? error.message : String(error) })
 }
 // Rows of the outbox name the transport that they are for.

@@ -16,7 +16,7 @@ const pause = async () => {
 }
 const store = openStore(program, { leaseMs, pollMs, batch })
 const tell = (fields: object, text = '') => {
-  const { error } = fields as { error?: Error }
+  const { err: error } = fields as { err?: Error }
   report({ kind: 'error', during: text, text: error?.message ?? '' })
 }
 const target: RelayTarget = {

@@ -37,7 +37,7 @@ const transport =
         seed: program.seed,
       })
 const tell = (fields: object, text = '') => {
-  const { error, during, what } = fields as { error?: unknown; during?: string; what?: string }
+  const { err: error, during, what } = fields as { err?: unknown; during?: string; what?: string }
   const about = error instanceof Error ? error.message : String(error ?? what ?? '')
   report({ kind: 'error', during: during ?? text, text: about })
 }
