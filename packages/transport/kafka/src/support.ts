@@ -1,7 +1,7 @@
 import type { TransportSupport } from '@evt/core'
 
 /** The longest a retry waits in its topic, whatever is written there. */
-export const maxDelayMs = 7 * 86_400_000
+export const maxDelayMs: number = 7 * 86_400_000
 
 export function kafkaSupport(maxMessageBytes: number, retentionMs: number | undefined): TransportSupport {
   return {
