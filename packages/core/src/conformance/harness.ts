@@ -52,7 +52,9 @@ export async function withBus(
 
 export function busOver(transport: Transport): Bus {
   const deadLetters = transport.supports.deadLetters === 'none' ? forgottenDeadLetters : undefined
-  return createBus({ service: 'suite', transport, logger: silentLogger, onError() {}, deadLetters })
+  // A broker on a busy machine takes its time over the many topics of the larger cases.
+  const publishTimeoutMs = 30_000
+  return createBus({ service: 'suite', transport, publishTimeoutMs, logger: silentLogger, onError() {}, deadLetters })
 }
 /** What a bus needs over a transport that keeps no dead letters itself. */
 const forgottenDeadLetters: DeadLetters = {
