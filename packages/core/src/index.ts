@@ -25,6 +25,7 @@ export type { Delivery, IncomingDelivery } from './delivery.ts'
 export { discard } from './discard.ts'
 export { headersText, payloadBytes, payloadText } from './encoded-message.ts'
 export { checkMetadata, type Envelope, readEnvelope, readMetadata, writeHeaders } from './envelope.ts'
+export { readErrorHistory } from './error-history.ts'
 export { type EvtError, type EvtErrorCode, type EvtErrors, evtError, isEvtError } from './errors.ts'
 export {
   type AnyEvent,

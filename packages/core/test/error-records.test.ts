@@ -1,3 +1,4 @@
+import { readErrorHistory } from '../src/index.ts'
 import { makeRig, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
@@ -40,4 +41,13 @@ test('an error that contains itself and has getters is kept, and none of its get
   await settle()
   expect(rig.transport.deadLetters()[0]!.history).toMatchObject([{ name: 'Error', message: 'a loop', attempt: 1 }])
   expect(runs).toBe(0)
+})
+
+test('errors beside a dead letter that somebody else wrote are left out, those of ours are read', () => {
+  const record = { attempt: 1, name: 'Error', message: 'no', at: '2026-01-01T00:00:00.000Z' }
+  const coded = { ...record, attempt: 2, code: 'E1' }
+  expect(readErrorHistory(JSON.stringify([record, coded]))).toEqual([record, coded])
+  for (const strange of [null, 7, 'text', [], {}, { ...record, attempt: '1' }, { ...record, code: 5 }])
+    expect(readErrorHistory(JSON.stringify([strange, record]))).toEqual([record])
+  for (const text of [undefined, '', 'no JSON', 'null', '7', '{"a":1}']) expect(readErrorHistory(text)).toEqual([])
 })

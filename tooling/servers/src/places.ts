@@ -36,7 +36,7 @@ const freshName = () => `evt${randomUUID().replaceAll('-', '')}`
 
 export async function freshPostgres(base: string, connections = 20): Promise<FreshDatabase> {
   const name = freshName()
-  await once(base, `create database ${name}`)
+  await withClient(base, (client) => client.query(`create database ${name}`))
   const url = new URL(base)
   url.pathname = `/${name}`
   const pool = new pg.Pool({ connectionString: url.href, max: connections })
@@ -47,16 +47,32 @@ export async function freshPostgres(base: string, connections = 20): Promise<Fre
     pool,
     async drop() {
       await pool.end()
-      await once(base, `drop database ${name} with (force)`)
+      await withClient(base, async (client) => {
+        await everybodyGone(client, name)
+        await client.query(`drop database ${name} with (force)`)
+      })
     },
   }
 }
 
-async function once(url: string, sql: string): Promise<void> {
+const leavingMs = 2_000
+
+/** A pool says that it has ended before the server knows: to be thrown out then is an error that nobody listens to any more. */
+async function everybodyGone(client: pg.Client, database: string): Promise<void> {
+  const endMs = performance.now() + leavingMs
+  const sql = `select count(*)::int as count from pg_stat_activity where datname = $1 and backend_type = 'client backend'`
+  const isAnybodyThere = async () => (await client.query(sql, [database])).rows[0].count > 0
+  while ((await isAnybodyThere()) && performance.now() < endMs) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+async function withClient(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
-  await client.query(sql)
-  await client.end()
+  try {
+    await work(client)
+  } finally {
+    await client.end()
+  }
 }
 
 export async function freshRedis(url: string): Promise<FreshPrefix> {

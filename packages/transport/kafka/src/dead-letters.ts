@@ -1,4 +1,10 @@
-import type { DeadLetterPage, ErrorRecord, Settlement, TransportDeadLetter } from '@evt/core'
+import {
+  type DeadLetterPage,
+  type ErrorRecord,
+  readErrorHistory,
+  type Settlement,
+  type TransportDeadLetter,
+} from '@evt/core'
 import type { KafkaConnection, KafkaRecord, NewRecord } from './client.ts'
 import { own, ownHeader, readKafkaHeaders, writeKafkaHeaders } from './headers.ts'
 
@@ -108,15 +114,6 @@ function toLetter({ offset, headers, value }: KafkaRecord, recordKey: string): T
     payload: value!,
     key: ownHeader(headers, own.key),
     reason: ownHeader(headers, own.reason) ?? '',
-    history: readHistory(ownHeader(headers, own.history)),
-  }
-}
-
-function readHistory(text: string | undefined): readonly ErrorRecord[] {
-  try {
-    const history: unknown = JSON.parse(text ?? '[]')
-    return Array.isArray(history) ? history : []
-  } catch {
-    return []
+    history: readErrorHistory(ownHeader(headers, own.history)),
   }
 }

@@ -1,5 +1,5 @@
 import type { DeadLetterPage, ErrorRecord, Headers, Settlement, TransportDeadLetter } from '@evt/core'
-import { headerTable, isEvtError } from '@evt/core'
+import { headerTable, isEvtError, readErrorHistory } from '@evt/core'
 import { messageEncoder, takeHeader, takeKey } from './encode-message.ts'
 import { unavailable } from './errors.ts'
 import { decodeHeaders, sendable } from './headers.ts'
@@ -117,7 +117,7 @@ function decodeLetter({ message }: Stored): TransportDeadLetter {
     consumer: take('evt-consumer') || told.consumer,
     position: take('evt-position') || told.position,
     reason: take('evt-reason'),
-    history: parseHistory(history),
+    history: readErrorHistory(history),
     key: takeKey(headers),
     headers: headers as Headers,
     payload: Buffer.from(message.data ?? '', 'base64'),
@@ -127,14 +127,6 @@ function decodeLetter({ message }: Stored): TransportDeadLetter {
 function readSubject(subject: string): { readonly consumer: string; readonly position: string } {
   const [consumer = '', place = ''] = subject.split('.').slice(-2)
   return { consumer: readToken(consumer), position: place.slice(0, place.lastIndexOf('-')) }
-}
-function parseHistory(text: string): readonly ErrorRecord[] {
-  try {
-    const history: unknown = JSON.parse(text)
-    return Array.isArray(history) ? history : []
-  } catch {
-    return []
-  }
 }
 function shorten(text: string): string {
   return text.slice(0, maxText).toWellFormed()

@@ -176,8 +176,9 @@ for (const server of [nats, natsFloor]) {
       const [held] = await readSome(consumer, 1)
       // Percent-encoded, each of these letters takes six bytes.
       const message = 'ж'.repeat(2_000)
-      const history = [1, 2, 3, 4, 5, 6].map((attempt) => ({ name: 'Error', message, attempt, atMs: attempt }))
-      await consumer.settle([{ delivery: held!, as: 'deadLetter', reason: message, history: history as never }])
+      const record = { name: 'Error', message, code: undefined, at: '2026-01-01T00:00:00.000Z' }
+      const history = [1, 2, 3, 4, 5, 6].map((attempt) => ({ ...record, attempt }))
+      await consumer.settle([{ delivery: held!, as: 'deadLetter', reason: message, history }])
       const [letter] = await transport.readDeadLetters(topic, { after: undefined, limit: 10 })
       expect(letter).toMatchObject({ consumer: 'test/a', reason: message })
       expect(textOf(letter as never)).toBe('one')

@@ -1,8 +1,8 @@
 import {
   type ConsumerState,
   type DeadLetterPage,
-  type ErrorRecord,
   invalidOption,
+  readErrorHistory,
   type TransportDeadLetter,
   type TrimReport,
 } from '@evt/core'
@@ -104,7 +104,7 @@ export async function readDeadLetters(
     payload,
     key: key === null ? undefined : decodeText(key),
     reason: decodeText(reason),
-    history: parseHistory(history),
+    history: readErrorHistory(history),
   }))
 }
 
@@ -120,14 +120,4 @@ export async function removeDeadLetters(
 
 function isId(text: string): boolean {
   return /^\d{1,18}$/.test(text)
-}
-
-/** Nothing for what somebody else has written there. */
-function parseHistory(text: string): readonly ErrorRecord[] {
-  try {
-    const history: unknown = JSON.parse(text)
-    return Array.isArray(history) ? history : []
-  } catch {
-    return []
-  }
 }

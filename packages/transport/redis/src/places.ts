@@ -1,4 +1,10 @@
-import type { ConsumerState, DeadLetterPage, ErrorRecord, TransportDeadLetter, TrimReport } from '@evt/core'
+import {
+  type ConsumerState,
+  type DeadLetterPage,
+  readErrorHistory,
+  type TransportDeadLetter,
+  type TrimReport,
+} from '@evt/core'
 import { redisFailure, runScript, runScripts } from '@evt/redis'
 import { readEntry } from './entries.ts'
 import type { CheckedOptions } from './options.ts'
@@ -116,15 +122,6 @@ function toDeadLetter(id: string, fields: readonly Buffer[]): TransportDeadLette
     payload,
     key,
     reason: text('reason'),
-    history: readHistory(text('history')),
-  }
-}
-
-function readHistory(text: string): readonly ErrorRecord[] {
-  try {
-    const parsed: unknown = JSON.parse(text)
-    return Array.isArray(parsed) ? parsed : []
-  } catch {
-    return []
+    history: readErrorHistory(text('history')),
   }
 }

@@ -1,28 +1,9 @@
 import { silentLogger } from '@evt/core'
-import { type FreshPrefix, redis } from '@evt/servers'
-import {
-  acknowledge,
-  consumeAs,
-  message,
-  publish,
-  readSome,
-  type TestPlace,
-  testPlace,
-  textOf,
-  topic,
-} from './test-place.ts'
+import { redis } from '@evt/servers'
+import { acknowledge, consumeAs, freshPlace, message, publish, readSome, textOf, topic } from './test-place.ts'
 
 redis.describe('what somebody else wrote into the keys of a group', () => {
-  let fresh: FreshPrefix
-  let place: TestPlace
-  beforeEach(async () => {
-    fresh = await redis.fresh()
-    place = testPlace(fresh.url, fresh.prefix)
-  })
-  afterEach(async () => {
-    place.close()
-    await fresh.drop()
-  })
+  const place = freshPlace()
 
   test('among the delayed messages is dead-lettered and told, and what is a message comes when it is due', async () => {
     const warned: object[] = []

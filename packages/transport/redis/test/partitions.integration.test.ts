@@ -2,13 +2,12 @@ import { redis } from '@evt/servers'
 import {
   acknowledge,
   consumeAs,
+  freshPlace,
   message,
   publish,
   range,
   readSome,
-  type TestPlace,
   type ToldConsumer,
-  testPlace,
   textOf,
 } from './test-place.ts'
 
@@ -17,17 +16,7 @@ const keys = 16
 const total = 2_000
 
 redis.describe('a topic with partitions', () => {
-  let place: TestPlace
-  let drop: () => Promise<void>
-  beforeEach(async () => {
-    const fresh = await redis.fresh()
-    drop = () => fresh.drop()
-    place = testPlace(fresh.url, fresh.prefix)
-  })
-  afterEach(async () => {
-    place.close()
-    await drop()
-  })
+  const place = freshPlace()
 
   test('keeps the order of a key and never has two holders of it, while readers stall and vanish', async () => {
     const transport = await place.transport()

@@ -1,29 +1,19 @@
-import { type FreshPrefix, redis } from '@evt/servers'
+import { redis } from '@evt/servers'
 import {
   acknowledge,
   consumeAs,
   eventually,
+  freshPlace,
   message,
   publish,
   range,
   readSome,
-  type TestPlace,
-  testPlace,
   textOf,
   topic,
 } from './test-place.ts'
 
 redis.describe('retention', () => {
-  let fresh: FreshPrefix
-  let place: TestPlace
-  beforeEach(async () => {
-    fresh = await redis.fresh()
-    place = testPlace(fresh.url, fresh.prefix)
-  })
-  afterEach(async () => {
-    place.close()
-    await fresh.drop()
-  })
+  const place = freshPlace()
 
   test('trimming under load takes nothing from the slower group and names it', async () => {
     const transport = await place.transport()
@@ -237,8 +227,8 @@ redis.describe('retention', () => {
       { delivery: one!, as: 'retry', attempt: 2, afterMs: 60_000 },
       { delivery: two!, as: 'deadLetter', reason: 'no', history: [] },
     ])
-    const keys = await place.client.keys(`${fresh.prefix}*`)
-    expect(keys.map((key) => key.replace(`${fresh.prefix}:{${topic}}:`, '')).sort()).toEqual([
+    const keys = await place.client.keys(`${place.prefix}*`)
+    expect(keys.map((key) => key.replace(`${place.prefix}:{${topic}}:`, '')).sort()).toEqual([
       'dead-letter-counts',
       'dead-letters',
       'group:test/a:due',

@@ -1,31 +1,21 @@
-import { type FreshPrefix, redis } from '@evt/servers'
+import { redis } from '@evt/servers'
 import { Redis } from 'ioredis'
 import { halfOpenProxy } from './half-open-proxy.ts'
 import {
   acknowledge,
   consumeAs,
   eventually,
+  freshPlace,
   message,
   publish,
   quietMs,
   range,
   readSome,
-  type TestPlace,
-  testPlace,
   textOf,
 } from './test-place.ts'
 
 redis.describe('the session of a reader', () => {
-  let fresh: FreshPrefix
-  let place: TestPlace
-  beforeEach(async () => {
-    fresh = await redis.fresh()
-    place = testPlace(fresh.url, fresh.prefix)
-  })
-  afterEach(async () => {
-    place.close()
-    await fresh.drop()
-  })
+  const place = freshPlace()
   const consumers = async () =>
     ((await place.client.xinfo('CONSUMERS', place.key('stream'), 'test/a')) as unknown[][]).map(([, name]) => name)
 
@@ -182,7 +172,7 @@ redis.describe('the session of a reader', () => {
   }, 30_000)
 
   test('a connection that went silent is replaced, and what it swallowed is delivered', async () => {
-    const proxy = await halfOpenProxy(fresh.url)
+    const proxy = await halfOpenProxy(place.url)
     const transport = await place.transport({ client: place.connect(proxy.url) })
     const direct = await place.transport()
     const consumer = await consumeAs(transport, 'a')
@@ -202,7 +192,7 @@ redis.describe('the session of a reader', () => {
   }, 30_000)
 
   test('what is being handled when a connection goes silent is not handed over again, only what was swallowed is', async () => {
-    const proxy = await halfOpenProxy(fresh.url)
+    const proxy = await halfOpenProxy(place.url)
     const transport = await place.transport({ client: place.connect(proxy.url) })
     const direct = await place.transport()
     const consumer = await consumeAs(transport, 'a')
@@ -225,9 +215,9 @@ redis.describe('the session of a reader', () => {
   }, 30_000)
 
   test('each reader has one connection of its own, and closing it gives that back', async () => {
-    const client = new Redis(fresh.url, { connectionName: fresh.prefix })
+    const client = new Redis(place.url, { connectionName: place.prefix })
     const transport = await place.transport({ client })
-    const connections = async () => String(await place.client.client('LIST')).split(`name=${fresh.prefix} `).length - 1
+    const connections = async () => String(await place.client.client('LIST')).split(`name=${place.prefix} `).length - 1
     const readers = await Promise.all(['a', 'a', 'b'].map((group) => consumeAs(transport, group)))
     await Promise.all(readers.map((reader) => readSome(reader, 1, 50)))
     expect(await connections()).toBe(4)

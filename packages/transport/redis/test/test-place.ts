@@ -1,4 +1,5 @@
 import type { Consumer, ConsumerEvents, ConsumeSpec, Outgoing, Transport, TransportDelivery } from '@evt/core'
+import { type FreshPrefix, redis } from '@evt/servers'
 import { Redis } from 'ioredis'
 import { type RedisTransportOptions, redisTransport } from '../src/index.ts'
 
@@ -44,6 +45,35 @@ export function testPlace(url: string, prefix: string): TestPlace {
       // One that has ended already would be waited for once more.
       for (const client of clients) if (client.status !== 'end') client.disconnect()
     },
+  }
+}
+
+/** Such a place for each test of a file, under a prefix of its own. */
+export function freshPlace(): TestPlace & { readonly url: string; readonly prefix: string } {
+  let fresh: FreshPrefix
+  let place: TestPlace
+  beforeEach(async () => {
+    fresh = await redis.fresh()
+    place = testPlace(fresh.url, fresh.prefix)
+  })
+  afterEach(async () => {
+    place.close()
+    await fresh.drop()
+  })
+  return {
+    get client() {
+      return place.client
+    },
+    get url() {
+      return fresh.url
+    },
+    get prefix() {
+      return fresh.prefix
+    },
+    key: (name) => place.key(name),
+    connect: (address) => place.connect(address),
+    transport: (options) => place.transport(options),
+    close: () => place.close(),
   }
 }
 
