@@ -5,7 +5,7 @@ import type { LocalTransport } from '../memory/local.ts'
 import type { Publication } from '../publication.ts'
 import type { Published } from '../publish-options.ts'
 import type { Outgoing, PublishFailure, Transport } from '../transport.ts'
-import { nextTurn, perTurn } from '../turns.ts'
+import { nextTurn, TurnWatch } from '../turns.ts'
 import { hold } from './holding.ts'
 
 interface Waiting extends Publication<Waiting> {}
@@ -41,7 +41,7 @@ export class Publisher {
   #idle: (() => void)[] = []
   readonly #unconfirmed = new Set<() => void>()
   #abandoned = false
-  #left = perTurn
+  readonly #turns = new TurnWatch()
   /** The last failure, until a publish is answered. */
   failing: unknown
 
@@ -76,9 +76,7 @@ export class Publisher {
   }
   /** Whoever publishes one after the other must not run away from the handlers, which wait for the next turn now and then. */
   #acceptedAtOnce(outgoing: Outgoing): Published | Promise<Published> {
-    this.#left -= 1
-    if (this.#left > 0) return publishedOver(outgoing)
-    this.#left = perTurn
+    if (!this.#turns.isDue()) return publishedOver(outgoing)
     return nextTurn().then(() => publishedOver(outgoing))
   }
   /** For what was still being validated, or wrapped by middleware, when the bus closed. */

@@ -1,7 +1,7 @@
 import type { LocalConsumer } from '../memory/local.ts'
 import type { MemoryItem } from '../memory/memory-item.ts'
 import type { Outcome } from '../outcome.ts'
-import { nextTurn, perTurn } from '../turns.ts'
+import { nextTurn, TurnWatch } from '../turns.ts'
 import { Entry } from './entry.ts'
 import type { Holdings } from './holdings.ts'
 import type { PumpParts, Starting } from './pump-parts.ts'
@@ -21,8 +21,9 @@ export class DirectRuns {
   readonly #holdings: Holdings
   readonly #pump: DirectHooks
   readonly #end: (entry: Entry, outcome: Outcome) => void
-  /** What may begin before the next turn; none while that is waited for. */
-  #left = perTurn
+  readonly #turns = new TurnWatch()
+  /** Nothing begins before the next turn. */
+  #isTurning = false
 
   constructor(local: LocalConsumer, parts: PumpParts, holdings: Holdings, pump: DirectHooks) {
     this.#local = local
@@ -37,11 +38,10 @@ export class DirectRuns {
     const { lanes, running, leased } = holdings
     while (this.#pump.mayStart()) {
       if (leased.size > 0 && (lanes.ready.size > 0 || !this.#pump.hasRoom())) return
-      if (this.#left === 0) return
+      if (this.#isTurning) return
       const item = this.#local.next()
       if (item === undefined) return
-      this.#left -= 1
-      if (this.#left === 0) void this.#refill()
+      if (this.#turns.isDue()) void this.#turn()
       const key = work.laneOf === undefined ? undefined : work.laneOf(item)
       const lane = key === undefined ? undefined : lanes.of(key)
       if (item.suspect || (lane !== undefined && lane.holder !== undefined)) {
@@ -59,9 +59,10 @@ export class DirectRuns {
       work.handle(entry, this.#end)
     }
   }
-  async #refill(): Promise<void> {
+  async #turn(): Promise<void> {
+    this.#isTurning = true
     await nextTurn()
-    this.#left = perTurn
+    this.#isTurning = false
     this.#pump.startReady()
   }
   acknowledge(entry: Entry): void {
