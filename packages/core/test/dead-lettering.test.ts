@@ -10,7 +10,7 @@ import {
   type Transport,
   type TransportSupport,
 } from '../src/index.ts'
-import { deadLetterStore, failureOf, Keyed, makeRig, range, smuggle, steady, Tick } from './rig.ts'
+import { deadLetterStore, failureOf, Keyed, makeRig, range, readAs, smuggle, steady, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 import { watched } from './watched-transport.ts'
 
@@ -196,20 +196,7 @@ test('a full dead-letter place stops the fetching, loses nothing, and holds back
 test('a suspect has its start recorded before its handler runs, and suspects run one at a time', async () => {
   const watch = watched()
   await using rig = makeRig({
-    wrap: (memory) => {
-      const transport = watch.wrap(memory)
-      return {
-        ...transport,
-        async consume(spec, events) {
-          const consumer = await transport.consume(spec, events)
-          return {
-            ...consumer,
-            read: async (room, signal) =>
-              (await consumer.read(room, signal)).map((delivery) => Object.assign(delivery, { suspect: true })),
-          }
-        },
-      }
-    },
+    wrap: (memory) => readAs(() => ({ suspect: true }))(watch.wrap(memory)),
   })
   let running = 0
   let most = 0

@@ -12,6 +12,7 @@ import {
   type SingleTransportOptions,
   silentLogger,
   type Transport,
+  type TransportDelivery,
   type,
   writeHeaders,
 } from '../src/index.ts'
@@ -131,4 +132,21 @@ export async function smuggle(
 /** A dead-letter store as its `append` says. */
 export function deadLetterStore(append: DeadLetters['append']): DeadLetters {
   return { name: 'store', append, blockedKeys: async () => [] }
+}
+
+/** A transport whose deliveries are read with something else in them, such as `suspect`. */
+export function readAs(
+  change: (delivery: TransportDelivery) => Partial<TransportDelivery>,
+): (transport: Transport) => Transport {
+  return (transport) => ({
+    ...transport,
+    async consume(spec, events) {
+      const consumer = await transport.consume(spec, events)
+      return {
+        ...consumer,
+        read: async (room, signal) =>
+          (await consumer.read(room, signal)).map((delivery) => Object.assign(delivery, change(delivery))),
+      }
+    },
+  })
 }

@@ -1,20 +1,10 @@
-import { onBatch, type Transport } from '../src/index.ts'
-import { makeRig, type Numbered, range, Tick } from './rig.ts'
+import { onBatch } from '../src/index.ts'
+import { makeRig, type Numbered, range, readAs, Tick } from './rig.ts'
 
 test('a suspect is handled in a batch of its own, also where it waits among others', async () => {
-  const wrap = (transport: Transport): Transport => ({
-    ...transport,
-    async consume(spec, events) {
-      const consumer = await transport.consume(spec, events)
-      return {
-        ...consumer,
-        read: async (room, signal) =>
-          (await consumer.read(room, signal)).map((delivery) => {
-            const { n } = JSON.parse(Buffer.from(delivery.payload).toString()) as Numbered
-            return Object.assign(delivery, { suspect: n === 0 || n === 3 })
-          }),
-      }
-    },
+  const wrap = readAs(({ payload }) => {
+    const { n } = JSON.parse(Buffer.from(payload).toString()) as Numbered
+    return { suspect: n === 0 || n === 3 }
   })
   await using rig = makeRig({ wrap })
   const batches: number[][] = []

@@ -1,5 +1,5 @@
 import type { DeadLetterEntry, Refusal, Settlement, Transport } from '../src/index.ts'
-import { type Door, deadLetterStore, door, makeRig, type Numbered, type Rig, Tick } from './rig.ts'
+import { type Door, deadLetterStore, door, makeRig, type Numbered, type Rig, readAs, Tick } from './rig.ts'
 import { settle } from './virtual-clock.ts'
 
 /** A rig whose messages are suspects, and whose recording of a start answers when and what the test says. */
@@ -8,22 +8,23 @@ function suspectRig(recorded: (batch: readonly Settlement[]) => Promise<readonly
   readonly log: string[]
 } {
   const log: string[] = []
-  const wrap = (transport: Transport): Transport => ({
-    ...transport,
-    async consume(spec, events) {
-      const consumer = await transport.consume(spec, events)
-      return {
-        ...consumer,
-        read: async (room, signal) =>
-          (await consumer.read(room, signal)).map((delivery) => Object.assign(delivery, { suspect: true })),
-        async settle(batch) {
-          for (const { as } of batch) log.push(as)
-          if (batch.some(({ as }) => as === 'started')) return recorded(batch)
-          return consumer.settle(batch)
-        },
-      }
-    },
-  })
+  const wrap = (memory: Transport): Transport => {
+    const transport = readAs(() => ({ suspect: true }))(memory)
+    return {
+      ...transport,
+      async consume(spec, events) {
+        const consumer = await transport.consume(spec, events)
+        return {
+          ...consumer,
+          async settle(batch) {
+            for (const { as } of batch) log.push(as)
+            if (batch.some(({ as }) => as === 'started')) return recorded(batch)
+            return consumer.settle(batch)
+          },
+        }
+      },
+    }
+  }
   return { rig: makeRig({ wrap }), log }
 }
 const subscribe = (rig: Rig, handler: (tick: Numbered) => void) => rig.bus.subscribe(Tick, handler, { group: 'a' })
@@ -91,17 +92,7 @@ test('a message that ended its process too often is not run again while its dead
     if (isDown) throw new Error('the store is away')
     letters.push(...entries)
   })
-  const wrap = (transport: Transport): Transport => ({
-    ...transport,
-    async consume(spec, events) {
-      const consumer = await transport.consume(spec, events)
-      return {
-        ...consumer,
-        read: async (room, signal) =>
-          (await consumer.read(room, signal)).map((delivery) => Object.assign(delivery, { suspect: true, attempt: 6 })),
-      }
-    },
-  })
+  const wrap = readAs(() => ({ suspect: true, attempt: 6 }))
   await using rig = makeRig({ wrap, bus: { deadLetters } })
   const handled: number[] = []
   await subscribe(rig, ({ n }) => void handled.push(n))

@@ -1,28 +1,11 @@
-import { type FreshPrefix, nats, natsFloor } from '@evt/servers'
-import type { NatsConnection } from 'nats'
-import { jetstreamTransport } from '../src/index.ts'
-import { client, listener, outgoing, readSome, specOf, textOf, topic } from './rig.ts'
+import { nats, natsFloor } from '@evt/servers'
+import { jetstreamPlace, listener, outgoing, readSome, specOf, textOf, topic } from './rig.ts'
 
 const nanos = 1_000_000
 
 for (const server of [nats, natsFloor]) {
   server.describe(`what JetStream on ${server.name} is configured with`, () => {
-    let place: FreshPrefix
-    let connection: NatsConnection
-    beforeEach(async () => {
-      place = await server.fresh()
-      connection = await client(place.url)
-    })
-    afterEach(async () => {
-      await connection.close()
-      await place.drop()
-    })
-    const open = async (options: Partial<Parameters<typeof jetstreamTransport>[0]> = {}) => {
-      const transport = jetstreamTransport({ connection, prefix: place.prefix, answerTimeoutMs: 1_000, ...options })
-      await transport.open()
-      return transport
-    }
-    const stream = () => `${place.prefix}_evt_order_created`
+    const { at, open, stream } = jetstreamPlace(server)
 
     it('names what differs between a stream or consumer and what is wanted, and changes neither', async () => {
       const first = await open()
@@ -43,7 +26,7 @@ for (const server of [nats, natsFloor]) {
         code: 'EVT_NATS_CONFIG',
         details: { field: 'ack_wait', wanted: 1_000 * nanos, actual: 30_000 * nanos },
       })
-      const manager = await connection.jetstreamManager()
+      const manager = await at.connection.jetstreamManager()
       const { config } = await manager.streams.info(stream())
       expect(config).toMatchObject({ duplicate_window: 120_000 * nanos, num_replicas: 1 })
       const [info] = await manager.consumers.list(stream()).next()
@@ -53,7 +36,7 @@ for (const server of [nats, natsFloor]) {
     it('refuses a consumer that somebody made with what would break a lease or lose its place, naming the field', async () => {
       const transport = await open()
       await transport.consume(specOf('a'), listener())
-      const manager = await connection.jetstreamManager()
+      const manager = await at.connection.jetstreamManager()
       const [made] = await manager.consumers.list(stream()).next()
       const { name, config } = made!
       const others = {
@@ -77,7 +60,7 @@ for (const server of [nats, natsFloor]) {
     it('makes consumers that never drop a message for having been handed over often, and limit nothing but by pulls', async () => {
       const transport = await open()
       await transport.consume(specOf('a', { leaseMs: 5_000 }), listener())
-      const manager = await connection.jetstreamManager()
+      const manager = await at.connection.jetstreamManager()
       const [made] = await manager.consumers.list(stream()).next()
       expect(made!.config).toMatchObject({
         ack_policy: 'explicit',
@@ -96,7 +79,7 @@ for (const server of [nats, natsFloor]) {
       const live = { consumer: 'test/live@1', as: { reader: 'ephemeral' }, from: 'latest' } as const
       const reader = await transport.consume(specOf('live', live), listener())
       const durable = await transport.consume(specOf('a'), listener())
-      const manager = await connection.jetstreamManager()
+      const manager = await at.connection.jetstreamManager()
       const configs = async () => (await manager.consumers.list(stream()).next()).map(({ config }) => config)
       const [ephemeral] = (await configs()).filter(({ description }) => description === 'test/live@1')
       expect([ephemeral!.inactive_threshold, ephemeral!.durable_name]).toEqual([5_000 * nanos, undefined])
@@ -108,21 +91,21 @@ for (const server of [nats, natsFloor]) {
     it('makes a stream and no consumer for who only publishes', async () => {
       const transport = await open()
       expect(await transport.publish([outgoing('one')])).toEqual([])
-      const manager = await connection.jetstreamManager()
+      const manager = await at.connection.jetstreamManager()
       const { state } = await manager.streams.info(stream())
       expect([state.messages, state.consumer_count]).toEqual([1, 0])
     })
 
     it('refuses a stream that confirms nothing, and one of somebody else that remembers ids for another time', async () => {
-      const manager = await connection.jetstreamManager()
-      const subjects = [`${place.prefix}.${topic}`]
+      const manager = await at.connection.jetstreamManager()
+      const subjects = [`${at.prefix}.${topic}`]
       await manager.streams.add({ name: stream(), subjects, duplicate_window: 120_000 * nanos, no_ack: true })
       await expect((await open()).declare({ name: topic, partitions: undefined })).rejects.toMatchObject({
         code: 'EVT_NATS_CONFIG',
         details: { field: 'no_ack' },
       })
       await manager.streams.delete(stream())
-      const name = `${place.prefix}_all`
+      const name = `${at.prefix}_all`
       await manager.streams.add({ name, subjects, duplicate_window: 1_000 * nanos })
       const other = await open({ stream: name })
       await expect(other.declare({ name: topic, partitions: undefined })).rejects.toMatchObject({
@@ -146,9 +129,9 @@ for (const server of [nats, natsFloor]) {
     })
 
     it('uses a stream that exists, and names its subjects where they leave a topic out', async () => {
-      const manager = await connection.jetstreamManager()
-      const name = `${place.prefix}_all`
-      await manager.streams.add({ name, subjects: [`${place.prefix}.evt.order.>`] })
+      const manager = await at.connection.jetstreamManager()
+      const name = `${at.prefix}_all`
+      await manager.streams.add({ name, subjects: [`${at.prefix}.evt.order.>`] })
       const transport = await open({ stream: name })
       expect(await transport.publish([outgoing('one')])).toEqual([])
       const consumer = await transport.consume(specOf('a'), listener())

@@ -1,26 +1,16 @@
 import { eventually } from '@evt/core/conformance'
-import { type FreshPrefix, nats, natsFloor } from '@evt/servers'
-import type { NatsConnection } from 'nats'
+import { nats, natsFloor } from '@evt/servers'
 import { jetstreamTransport, natsTransport } from '../src/index.ts'
-import { acks, client, listener, outgoing, readSome, specOf, textOf, topic } from './rig.ts'
+import { acks, jetstreamPlace, listener, outgoing, readSome, specOf, textOf, topic } from './rig.ts'
 
 for (const server of [nats, natsFloor]) {
   server.describe(`reading from ${server.name}`, () => {
-    let place: FreshPrefix
-    let connection: NatsConnection
-    beforeEach(async () => {
-      place = await server.fresh()
-      connection = await client(place.url)
-    })
-    afterEach(async () => {
-      await connection.close()
-      await place.drop()
-    })
+    const { at } = jetstreamPlace(server)
 
     it('goes on from pull to pull without a failure, and never gives more than there was room for', async () => {
       // So large that what was asked for comes in parts, and the next is asked for in between.
       const sent = Array.from({ length: 300 }, (_each, n) => `${n} `.padEnd(10_000, 'x'))
-      const transport = jetstreamTransport({ connection, prefix: place.prefix })
+      const transport = jetstreamTransport({ ...at })
       await transport.open()
       await transport.publish(sent.map((text) => outgoing(text)))
       const consumer = await transport.consume(specOf('a'), listener())
@@ -40,12 +30,12 @@ for (const server of [nats, natsFloor]) {
     })
 
     it('asks for more before the last pull has ended, once a quarter of the room is free, and for its share of the bytes', async () => {
-      const transport = jetstreamTransport({ connection, prefix: place.prefix })
+      const transport = jetstreamTransport({ ...at })
       await transport.open()
       const consumer = await transport.consume(specOf('a'), listener())
       const pulls: { readonly batch: number; readonly max_bytes: number }[] = []
-      const stream = `${place.prefix}.${topic}`.replaceAll('.', '_')
-      connection.subscribe(`$JS.API.CONSUMER.MSG.NEXT.${stream}.>`, {
+      const stream = `${at.prefix}.${topic}`.replaceAll('.', '_')
+      at.connection.subscribe(`$JS.API.CONSUMER.MSG.NEXT.${stream}.>`, {
         callback: (_error, message) => void pulls.push(message.json()),
       })
       const stop = new AbortController()
@@ -67,18 +57,18 @@ for (const server of [nats, natsFloor]) {
     })
 
     it('refuses to settle what a server that came back does not know it handed over, and is given it again', async () => {
-      const transport = jetstreamTransport({ connection, prefix: place.prefix })
+      const transport = jetstreamTransport({ ...at })
       await transport.open()
       await transport.publish(['a', 'b', 'c'].map((text) => outgoing(text)))
       const consumer = await transport.consume(specOf('a'), listener())
       const read = await readSome(consumer, 3)
       // As after a kill: the consumer is there, and stands where it stood before.
-      const manager = await connection.jetstreamManager()
-      const stream = await manager.streams.find(`${place.prefix}.${topic}`)
+      const manager = await at.connection.jetstreamManager()
+      const stream = await manager.streams.find(`${at.prefix}.${topic}`)
       const [info] = await manager.consumers.list(stream).next()
       await manager.consumers.delete(stream, info!.name)
       await manager.consumers.add(stream, info!.config)
-      await connection.reconnect()
+      await at.connection.reconnect()
       // Until the connection is up again, nobody can be asked.
       const lost = () => consumer.extend(read).catch(() => [])
       await eventually(async () => (await lost()).length === 3, 'their leases are lost')
@@ -92,7 +82,7 @@ for (const server of [nats, natsFloor]) {
       ['JetStream', jetstreamTransport],
     ] as const) {
       it(`hands over over ${name} what somebody else published with headers that nobody can read, and what comes after`, async () => {
-        const transport = create({ connection, prefix: place.prefix })
+        const transport = create({ ...at })
         await transport.open()
         await transport.declare({ name: topic, partitions: undefined })
         const consumer = await transport.consume(specOf('a', { from: 'latest' }), listener())
@@ -105,10 +95,10 @@ for (const server of [nats, natsFloor]) {
         ]
         for (const block of blocks) {
           const headers = { encode: () => Buffer.from(block) } as never
-          connection.publish(`${place.prefix}.${topic}`, Buffer.from('foreign'), { headers })
+          at.connection.publish(`${at.prefix}.${topic}`, Buffer.from('foreign'), { headers })
         }
-        connection.publish(`${place.prefix}.${topic}`, Buffer.from('no headers'))
-        await connection.flush()
+        at.connection.publish(`${at.prefix}.${topic}`, Buffer.from('no headers'))
+        await at.connection.flush()
         expect(await transport.publish([outgoing('ours')])).toEqual([])
         const read = await readSome(consumer, blocks.length + 2)
         expect(read.map(textOf)).toEqual([...blocks.map(() => 'foreign'), 'no headers', 'ours'])
