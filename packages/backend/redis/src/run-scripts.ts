@@ -22,10 +22,12 @@ export async function runScript(client: RedisClient, call: ScriptCall): Promise<
 export async function runScripts(client: RedisClient, calls: readonly ScriptCall[]): Promise<readonly unknown[]> {
   if (calls.length === 1) return [await runScript(client, calls[0]!).catch(asError)]
   const pipeline = client.pipeline()
-  const isRepeated = repeated(calls)
-  for (const call of calls) {
+  const places = calls.map(({ script, keys }) => `${script.sha1} ${keys.join(' ')}`)
+  const times = new Map<string, number>()
+  for (const place of places) times.set(place, (times.get(place) ?? 0) + 1)
+  for (const [index, call] of calls.entries()) {
     // One that the server did not know would run after those behind it, if somebody made it known in between.
-    if (isRepeated(call)) pipeline.callBuffer('EVAL', commandOf(call.script.source, call))
+    if (times.get(places[index]!)! > 1) pipeline.callBuffer('EVAL', commandOf(call.script.source, call))
     else pipeline.callBuffer('EVALSHA', commandOf(call.script.sha1, call))
   }
   const replies = (await pipeline.exec()) ?? []
@@ -37,19 +39,6 @@ export async function runScripts(client: RedisClient, calls: readonly ScriptCall
     } else results.push(error ?? result)
   }
   return results
-}
-
-/** Tells calls that run the same script on the same keys as another. */
-function repeated(calls: readonly ScriptCall[]): (call: ScriptCall) => boolean {
-  const placeOf = ({ script, keys }: ScriptCall) => `${script.sha1} ${keys.join(' ')}`
-  const seen = new Set<string>()
-  const again = new Set<string>()
-  for (const call of calls) {
-    const place = placeOf(call)
-    if (seen.has(place)) again.add(place)
-    else seen.add(place)
-  }
-  return (call) => again.size > 0 && again.has(placeOf(call))
 }
 
 function commandOf(name: string, { keys, args }: ScriptCall): RedisArgument[] {

@@ -39,8 +39,9 @@ export function createAppend({ producing, logger, maxBytes, ensure, forget, inTu
     const refused: NewRecord[] = []
     for (const part of parts) {
       // Where it came from it was packed by its publisher; as it is the broker might not even read it.
-      let failure = isOversized(part, maxBytes) ? undefined : await send(part)
-      if (isOversized(part, maxBytes) || failure?.isTooLarge === true) failure = await send({ ...part, isPacked: true })
+      const isPacked = isOversized(part, maxBytes)
+      let failure = await send({ ...part, isPacked })
+      if (!isPacked && failure?.isTooLarge === true) failure = await send({ ...part, isPacked: true })
       if (failure === undefined) continue
       // It may have been removed: the next attempt looks.
       forget(part.topic)
